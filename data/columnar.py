@@ -1,0 +1,118 @@
+"""The wire format: one `tf.Example` per ranked list, one value per document in each column.
+
+A document column holds `list_size * width` values, document after document; a context column
+holds `width` values. This module alone spells the format, for writers, parsers and requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from data.features import DType
+from data.features import Feature
+from data.features import Scope
+
+Tensors = dict[str, tf.Tensor | tf.RaggedTensor]
+
+TF_DTYPES = {DType.FLOAT: tf.float32, DType.INT: tf.int64, DType.STRING: tf.string}
+
+
+def parsing_spec(
+    features: Iterable[Feature], *, labels: Iterable[str] = ()
+) -> dict[str, tf.io.FixedLenFeature | tf.io.RaggedFeature]:
+    """Returns what `tf.io.parse_example` needs to read stored lists.
+
+    Args:
+      features: The columns to read.
+      labels: Float document columns beside them: label and weight.
+    """
+    spec = {feature.name: _parser(feature) for feature in features}
+    spec.update({name: tf.io.RaggedFeature(tf.float32) for name in labels})
+    return spec
+
+
+def _parser(feature: Feature) -> tf.io.FixedLenFeature | tf.io.RaggedFeature:
+    dtype = TF_DTYPES[feature.dtype]
+    if feature.scope is Scope.CONTEXT:
+        return tf.io.FixedLenFeature([feature.width], dtype)
+    if feature.width == 1:
+        return tf.io.RaggedFeature(dtype)
+    per_document = tf.io.RaggedFeature.UniformRowLength(feature.width)  # type: ignore[attr-defined]
+    return tf.io.RaggedFeature(dtype, partitions=[per_document])
+
+
+def parse(
+    serialized: tf.Tensor, features: Iterable[Feature], *, labels: Iterable[str] = ()
+) -> Tensors:
+    """Parses stored lists.
+
+    Args:
+      serialized: `[batch_size]` serialized `tf.Example`s, string.
+      features: The columns to read.
+      labels: Float document columns beside them.
+
+    Returns:
+      Context columns as `[batch_size, width]`; document columns as ragged
+      `[batch_size, (list_size)]` or, with a width above 1, `[batch_size, (list_size), width]`.
+    """
+    return dict(tf.io.parse_example(serialized, parsing_spec(features, labels=labels)))
+
+
+def from_flat(
+    flat: Mapping[str, tf.Tensor], sizes: tf.Tensor, features: Iterable[Feature]
+) -> Tensors:
+    """Puts flat document rows `[n_documents, width]` back into lists, as `parse` returns them."""
+    found: Tensors = {}
+    for feature in features:
+        rows = flat[feature.name]
+        if feature.scope is Scope.DOCUMENT:
+            rows = tf.reshape(rows, [-1] if feature.width == 1 else [-1, feature.width])
+            rows = tf.RaggedTensor.from_row_lengths(rows, sizes, validate=False)
+        found[feature.name] = rows
+    return found
+
+
+def from_dense(dense: Mapping[str, tf.Tensor], features: Iterable[Feature]) -> Tensors:
+    """Cuts padded tensors to their lists, as `parse` returns them.
+
+    Args:
+      dense: Context columns as `[batch_size, width]`, document columns as
+        `[batch_size, list_size, width]`, and `list_size`, `[batch_size]` int64.
+      features: The columns to read.
+    """
+    sizes = dense[LIST_SIZE]
+    real = tf.sequence_mask(sizes)
+    flat = {}
+    for feature in features:
+        column = dense[feature.name]
+        if feature.scope is Scope.DOCUMENT:
+            column = tf.boolean_mask(column[:, : tf.shape(real)[1]], real)
+        flat[feature.name] = column
+    return from_flat(flat, sizes, features)
+
+
+LIST_SIZE = "list_size"
+"""The name of the tensor of list sizes beside padded document columns."""
+
+
+def to_dense(
+    column: tf.RaggedTensor, *, list_size: int | None = None, padding: float | int = 0
+) -> tf.Tensor:
+    """Pads a ragged document column to `[batch_size, list_size, ...]`.
+
+    Args:
+      column: `[batch_size, (list_size), ...]`.
+      list_size: The length to pad or cut to; the longest list if None.
+      padding: The value in places without a document.
+    """
+    inner = column.flat_values.shape[1:]
+    return column.to_tensor(padding, shape=[None, list_size, *inner])
+
+
+def mask_of(column: tf.RaggedTensor, *, list_size: int | None = None) -> tf.Tensor:
+    """Returns `[batch_size, list_size]` bool: where there is a document."""
+    longest = tf.cast(tf.reduce_max(column.row_lengths()), tf.int32)
+    return tf.sequence_mask(column.row_lengths(), list_size if list_size else longest)

@@ -1,0 +1,226 @@
+"""The feature spec: which columns a ranked list has, and what becomes of each.
+
+The same spec drives ingestion, schema, Transform, training, evaluation and serving. It holds plain
+values only, so it travels as TOML or JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+from collections.abc import Iterator
+
+from data.errors import InputError
+
+
+class Scope(str, enum.Enum):
+    """Whether a feature belongs to the whole list or to each of its documents."""
+
+    CONTEXT = "context"
+    DOCUMENT = "document"
+
+
+class DType(str, enum.Enum):
+    """The type of a raw value: 32-bit float, 64-bit integer or bytes."""
+
+    FLOAT = "float"
+    INT = "int"
+    STRING = "string"
+
+
+class Transform(str, enum.Enum):
+    """One step from a raw value to a model input; steps are applied from left to right."""
+
+    IDENTITY = "identity"
+    LOG1P = "log1p"
+    """`sign(x) log(1 + |x|)`, the symmetric logarithm."""
+    Z_SCORE = "z_score"
+    """`(x - mean) / standard deviation`, both over all training documents."""
+    MIN_MAX = "min_max"
+    """`(x - min) / (max - min)` over all training documents."""
+    LIST_Z_SCORE = "list_z_score"
+    """The z-score within the list."""
+    LIST_MIN_MAX = "list_min_max"
+    """`(x - min) / (max - min)` within the list; 0 where the list has one value only."""
+    BUCKETIZE = "bucketize"
+    """The index of the quantile bucket, over all training documents."""
+    VOCABULARY = "vocabulary"
+    """The rank of the value by frequency among the training documents; rare values share rows."""
+    HASH = "hash"
+    """A stable hash of the value, modulo the number of buckets."""
+    INTEGER = "integer"
+    """The integer itself, from 0 to `size - 1`."""
+
+
+CATEGORICAL = frozenset(
+    {Transform.BUCKETIZE, Transform.VOCABULARY, Transform.HASH, Transform.INTEGER}
+)
+"""The steps that end in an id; the model looks the id up in an embedding table."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Feature:
+    """One column of the raw lists, or a family of columns whose names share a prefix.
+
+    Attributes:
+      name: The column's name. `name_*` is a family; `members` says what stands for the star.
+      members: A range such as `"1..136"` or names; for a family only.
+      scope: Whether the column describes the list or each document.
+      dtype: The type of the raw values.
+      width: The number of values per document (or per list, for a context feature).
+      transform: The steps from raw value to model input.
+      default: The value that stands in for a missing one; without it the column is required.
+      embedding_dim: The length of an id's embedding vector.
+      buckets: The number of quantile buckets (bucketize) or of hash buckets (hash).
+      size: The number of ids (integer), or the largest vocabulary (0: no limit).
+      min_count: A value needs so many occurrences to enter the vocabulary.
+      oov_buckets: The number of rows that values outside the vocabulary share.
+    """
+
+    name: str
+    members: str | tuple[str, ...] = ()
+    scope: Scope = Scope.DOCUMENT
+    dtype: DType = DType.FLOAT
+    width: int = 1
+    transform: tuple[Transform, ...] = (Transform.IDENTITY,)
+    default: float | int | str | None = None
+    embedding_dim: int = 8
+    buckets: int = 0
+    size: int = 0
+    min_count: int = 1
+    oov_buckets: int = 1
+
+    def __post_init__(self) -> None:
+        for rule, broken in self._rules():
+            if broken:
+                raise InputError(f"feature '{self.name}': {rule}")
+
+    def _rules(self) -> Iterator[tuple[str, bool]]:
+        steps, last = self.transform, self.transform[-1] if self.transform else None
+        numeric = self.dtype is not DType.STRING
+        yield "transform must name at least one step", not steps
+        yield f"width must be at least 1, found {self.width}", self.width < 1
+        yield (
+            f"only the last step may give an id, found {[s.value for s in steps]}",
+            any(step in CATEGORICAL for step in steps[:-1]),
+        )
+        yield (
+            f"a string needs 'vocabulary' or 'hash', found {[s.value for s in steps]}",
+            not numeric and (len(steps) != 1 or last not in (Transform.VOCABULARY, Transform.HASH)),
+        )
+        yield "'integer' needs dtype 'int'", last is Transform.INTEGER and self.dtype != DType.INT
+        yield (
+            "a float cannot be looked up; use dtype 'int' or 'string', or 'bucketize'",
+            last in (Transform.VOCABULARY, Transform.HASH) and self.dtype is DType.FLOAT,
+        )
+        yield (
+            f"'{last.value if last else ''}' needs 'buckets' of at least 2, found {self.buckets}",
+            last in (Transform.BUCKETIZE, Transform.HASH) and self.buckets < 2,
+        )
+        yield (
+            f"'integer' needs 'size' of at least 1, found {self.size}",
+            last is Transform.INTEGER and self.size < 1,
+        )
+        yield (
+            "'list_min_max' and 'list_z_score' need scope 'document'",
+            self.scope is Scope.CONTEXT
+            and not {Transform.LIST_MIN_MAX, Transform.LIST_Z_SCORE}.isdisjoint(steps),
+        )
+        yield f"default {self.default!r} is not a {self.dtype.value}", not self._default_fits()
+        yield "a name with '*' needs 'members'", ("*" in self.name) != bool(self.members)
+
+    def _default_fits(self) -> bool:
+        if self.default is None:
+            return True
+        if self.dtype is DType.STRING:
+            return isinstance(self.default, str)
+        whole = isinstance(self.default, int) and not isinstance(self.default, bool)
+        return whole or (self.dtype is DType.FLOAT and isinstance(self.default, float))
+
+    @property
+    def categorical(self) -> bool:
+        """Whether the model gets an id (and looks it up) instead of a number."""
+        return self.transform[-1] in CATEGORICAL
+
+    def expand(self) -> tuple[Feature, ...]:
+        """Returns the columns that a family stands for, in order.
+
+        >>> [f.name for f in Feature("bm25_*", members=("title", "body")).expand()]
+        ['bm25_title', 'bm25_body']
+        >>> [f.name for f in Feature("f*", members="1..3").expand()]
+        ['f1', 'f2', 'f3']
+        """
+        if not self.members:
+            return (self,)
+        return tuple(
+            dataclasses.replace(self, name=self.name.replace("*", member), members=())
+            for member in self._member_names()
+        )
+
+    def _member_names(self) -> tuple[str, ...]:
+        if not isinstance(self.members, str):
+            return self.members
+        first, dots, last = self.members.partition("..")
+        if not (dots and first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+            raise InputError(
+                f"feature '{self.name}': members must be names or a range such as '1..136',"
+                f" found '{self.members}'"
+            )
+        return tuple(str(number) for number in range(int(first), int(last) + 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSpec:
+    """All columns of the ranked lists.
+
+    Attributes:
+      columns: The features, families included.
+      label: The column with each document's relevance grade (0 or more, higher is better).
+      weight: A column with each document's weight; none if empty.
+      list_id: A context column that identifies the list; none if empty.
+      document_id: A document column that identifies the document within its list; none if empty.
+    """
+
+    columns: tuple[Feature, ...]
+    label: str = "label"
+    weight: str = ""
+    list_id: str = ""
+    document_id: str = ""
+
+    def __post_init__(self) -> None:
+        names = [f.name for f in self.features] + [
+            name for name in (self.label, self.weight, self.list_id, self.document_id) if name
+        ]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InputError(f"features: '{twice[0]}' is named twice")
+        if not any(f.scope is Scope.DOCUMENT for f in self.features):
+            raise InputError("features: at least one document feature is needed to rank documents")
+
+    @functools.cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """The model's features, families expanded, in the order of the spec."""
+        return tuple(column for family in self.columns for column in family.expand())
+
+    def select(self, scope: Scope, *, categorical: bool) -> tuple[Feature, ...]:
+        """Returns the features of one scope that become ids, or those that become numbers."""
+        return tuple(
+            f for f in self.features if f.scope is scope and f.categorical is categorical
+        )
+
+    @functools.cached_property
+    def identifiers(self) -> tuple[Feature, ...]:
+        """The columns that travel with the list but never reach the model."""
+        hashed = {"dtype": DType.STRING, "transform": (Transform.HASH,), "buckets": 2}
+        pairs = ((self.list_id, Scope.CONTEXT), (self.document_id, Scope.DOCUMENT))
+        return tuple(
+            Feature(name, scope=scope, default="", **hashed)  # type: ignore[arg-type]
+            for name, scope in pairs
+            if name
+        )
+
+    @functools.cached_property
+    def raw(self) -> tuple[Feature, ...]:
+        """Every column that a request or a stored list carries, without label and weight."""
+        return self.identifiers + self.features
