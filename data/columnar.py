@@ -69,10 +69,32 @@ def from_flat(
     for feature in features:
         rows = flat[feature.name]
         if feature.scope is Scope.DOCUMENT:
-            rows = tf.reshape(rows, [-1] if feature.width == 1 else [-1, feature.width])
-            rows = tf.RaggedTensor.from_row_lengths(rows, sizes, validate=False)
+            rows = to_ragged(rows, tf.RaggedTensor.from_row_lengths(rows, sizes, validate=False))
         found[feature.name] = rows
     return found
+
+
+def to_ragged(rows: tf.Tensor, like: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Gives flat document rows the lists of another column.
+
+    Args:
+      rows: `[n_documents, width]`.
+      like: Any ragged document column of the same lists.
+
+    Returns:
+      `[batch_size, (list_size)]`, or `[batch_size, (list_size), width]` with a width above 1, in
+      the partitions that parsing gives.
+    """
+    width = rows.shape[1]
+    inner = tf.reshape(rows, [-1])
+    if width > 1:
+        inner = tf.RaggedTensor.from_uniform_row_length(inner, width)
+    return tf.RaggedTensor.from_row_splits(inner, like.row_splits, validate=False)
+
+
+def to_rows(column: tf.RaggedTensor, width: int) -> tf.Tensor:
+    """Returns the documents of a ragged column as flat rows `[n_documents, width]`."""
+    return tf.reshape(column.flat_values, [-1, width])
 
 
 def from_dense(dense: Mapping[str, tf.Tensor], features: Iterable[Feature]) -> Tensors:
@@ -108,8 +130,7 @@ def to_dense(
       list_size: The length to pad or cut to; the longest list if None.
       padding: The value in places without a document.
     """
-    inner = column.flat_values.shape[1:]
-    return column.to_tensor(padding, shape=[None, list_size, *inner])
+    return column.to_tensor(padding, shape=[None, list_size, *column.shape[2:]])
 
 
 def mask_of(column: tf.RaggedTensor, *, list_size: int | None = None) -> tf.Tensor:

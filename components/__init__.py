@@ -1,0 +1,1 @@
+"""One module per TFX node that needs code of ours."""

@@ -1,0 +1,33 @@
+"""Ranking metrics, defined once for training, evaluation, gates and reports.
+
+`evaluate` computes any number of metrics over a batch of ranked lists; a `MetricContract` states
+every convention on which ranking systems differ, and `PRESETS` holds the contracts of the systems
+that a number may have to be compared with.
+"""
+
+from models.metrics.contract import (
+    PRESETS,
+    Discount,
+    Empty,
+    Gain,
+    MetricContract,
+    Ties,
+    preset,
+)
+from models.metrics.evaluate import evaluate, mean_metrics
+from models.metrics.names import Kind, Metric, parse_metric
+
+__all__ = [
+    "PRESETS",
+    "Discount",
+    "Empty",
+    "Gain",
+    "Kind",
+    "Metric",
+    "MetricContract",
+    "Ties",
+    "evaluate",
+    "mean_metrics",
+    "parse_metric",
+    "preset",
+]

@@ -1,0 +1,139 @@
+"""The metric contract: the conventions that decide what a ranking metric's number means."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from data.errors import InputError, did_you_mean
+
+
+class Gain(enum.Enum):
+    """What a document of label l is worth to DCG and NDCG."""
+
+    EXPONENTIAL = "exponential"
+    """2^l - 1 (Burges et al., Learning to Rank using Gradient Descent, 2005)."""
+    LINEAR = "linear"
+    """l (Järvelin and Kekäläinen, Cumulated Gain-based Evaluation of IR Techniques, 2002)."""
+
+
+class Discount(enum.Enum):
+    """What share of its gain a document keeps at a rank; ranks count from 1."""
+
+    LOG2 = "log2"
+    """1 / log2(1 + rank)."""
+    LETOR = "letor"
+    """1 at rank 1 and 1 / log2(rank) from rank 2 on, so the first two ranks weigh the same."""
+
+
+class Ties(enum.Enum):
+    """The order of documents with the same score."""
+
+    WORST = "worst"
+    """Lower labels first: no model gains by giving equal scores."""
+    STABLE = "stable"
+    """As the documents stand in the list."""
+    RANDOM = "random"
+    """Shuffled, with the contract's seed; one contract and one input give one value."""
+    EXPECTED = "expected"
+    """The exact mean over all orders of the tied documents (McSherry and Najork, Computing
+    Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores, 2008)."""
+
+
+class Empty(enum.Enum):
+    """What a list without a relevant document counts."""
+
+    ZERO = "zero"
+    """0, and it counts in the mean."""
+    ONE = "one"
+    """1, and it counts in the mean; 0 for DCG, which has no better value to reach."""
+    SKIP = "skip"
+    """Nothing: its weight is 0."""
+
+
+_GAIN_TEXT = {Gain.EXPONENTIAL: "2^l-1", Gain.LINEAR: "l"}
+_DISCOUNT_TEXT = {
+    Discount.LOG2: "1/log2(1+rank)",
+    Discount.LETOR: "1/log2(rank) from rank 2",
+}
+_EMPTY_TEXT = {Empty.ZERO: "0", Empty.ONE: "1", Empty.SKIP: "skipped"}
+
+
+@dataclass(frozen=True)
+class MetricContract:
+    """Every convention on which ranking systems differ; print `describe()` beside the number.
+
+    Attributes:
+        gain: the worth of a label, for DCG and NDCG.
+        discount: the weight of a rank, for DCG and NDCG.
+        ties: the order of documents with the same score.
+        empty: what a list counts in which no document is relevant (DCG and NDCG: has gain).
+        relevant_from: the lowest relevant label, for the metrics that know only yes and no.
+        seed: the seed of `Ties.RANDOM`.
+
+    >>> MetricContract().describe()
+    'gain 2^l-1, discount 1/log2(1+rank), ties worst, empty lists 0'
+    """
+
+    gain: Gain = Gain.EXPONENTIAL
+    discount: Discount = Discount.LOG2
+    ties: Ties = Ties.WORST
+    empty: Empty = Empty.ZERO
+    relevant_from: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses a threshold at which documents of label 0 would be relevant."""
+        if not self.relevant_from > 0:
+            raise InputError(
+                f"metric contract: relevant_from: expected a label above 0, "
+                f"found {self.relevant_from!r}"
+            )
+
+    def describe(self) -> str:
+        """Returns the contract as one line of text; what differs from the usual comes last."""
+        parts = [
+            f"gain {_GAIN_TEXT[self.gain]}",
+            f"discount {_DISCOUNT_TEXT[self.discount]}",
+            f"ties {self.ties.value}",
+            f"empty lists {_EMPTY_TEXT[self.empty]}",
+        ]
+        if self.ties is Ties.RANDOM:
+            parts[2] += f" (seed {self.seed})"
+        if self.relevant_from != 1.0:
+            parts.append(f"relevant from label {self.relevant_from:g}")
+        return ", ".join(parts)
+
+
+PRESETS: Mapping[str, MetricContract] = MappingProxyType(
+    {
+        # What this project reports unless it is told otherwise.
+        "default": MetricContract(),
+        # `tfr.keras.metrics`: every metric here that it has. It shuffles ties, and counts a list
+        # that is all padding as an empty one, where we do not count it at all.
+        "tf-ranking": MetricContract(ties=Ties.RANDOM),
+        # LightGBM's `ndcg`, and its `map` without a cut (cut at k it divides by min(k, relevant
+        # documents), where we divide by all relevant documents).
+        "lightgbm": MetricContract(ties=Ties.STABLE, empty=Empty.ONE),
+        # `tensorflow_model_analysis.metrics.NDCG`. It orders ties as NumPy's unstable sort leaves
+        # them, which differs between processors: with ties, this is the mean of what it may print.
+        "tfma": MetricContract(gain=Gain.LINEAR, ties=Ties.EXPECTED, empty=Empty.SKIP),
+        # The evaluation script of LETOR 2.0 and 3.0: the NDCG@k, P@k and MAP published with them.
+        "letor": MetricContract(discount=Discount.LETOR, ties=Ties.STABLE),
+    }
+)
+"""The contracts of systems that a number may have to be compared with, by name."""
+
+
+def preset(name: str) -> MetricContract:
+    """Returns the contract of that name; raises `InputError` with the near miss for another.
+
+    >>> preset("letor").describe()
+    'gain 2^l-1, discount 1/log2(rank) from rank 2, ties stable, empty lists 0'
+    """
+    if name not in PRESETS:
+        near = did_you_mean(name, PRESETS) or f" Expected one of {', '.join(PRESETS)}."
+        raise InputError(f"metric contract: unknown {name!r}.{near}")
+    return PRESETS[name]
