@@ -1,0 +1,39 @@
+# Everything is done inside .venv, which each command sets up first when it is missing or out of date.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint wheel lock clean
+
+python := .venv/bin/python
+ready := .venv/.ready
+sources := $(wildcard data models components pipeline benchmarks tests pipeline_runner.py setup.py)
+
+# The tfx command and Beam's workers look for `pip` and `python` on PATH.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+help:  ## list the commands
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(ready): requirements.lock setup.py .ci/environment
+	@.ci/environment
+
+setup: $(ready)  ## make .venv exactly what requirements.lock says (PYTHON=... names a Python 3.10)
+
+run: $(ready)  ## run the pipeline: make run ARGS="..." or RANKING_CONFIG=file.toml make run
+	$(python) pipeline_runner.py $(ARGS)
+
+test: lint  ## style, types and all tests
+	$(python) -m pytest $(ARGS)
+
+lint: $(ready)  ## style and types only
+	$(python) -m ruff check $(sources)
+	$(python) -m mypy $(sources)
+
+wheel: $(ready)  ## build the wheel into dist/
+	$(python) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+lock: $(ready)  ## resolve setup.py to requirements.lock again (ARGS=--upgrade for newer versions)
+	.ci/lock $(ARGS)
+
+clean:  ## remove what was built and the environment
+	rm -rf .venv .venv-tools build dist *.egg-info .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
