@@ -1,6 +1,6 @@
 # Everything is done inside .venv, which each command sets up first when it is missing or out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint wheel lock clean
+.PHONY: help setup run test lint format wheel lock clean
 
 python := .venv/bin/python
 ready := .venv/.ready
@@ -26,7 +26,12 @@ test: lint  ## style, types and all tests
 
 lint: $(ready)  ## style and types only
 	$(python) -m ruff check $(sources)
+	$(python) -m ruff format --check $(sources)
 	$(python) -m mypy $(sources)
+
+format: $(ready)  ## put imports and layout in the one form that lint accepts
+	$(python) -m ruff check --select I --fix $(sources)
+	$(python) -m ruff format $(sources)
 
 wheel: $(ready)  ## build the wheel into dist/
 	$(python) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

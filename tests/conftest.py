@@ -1,0 +1,24 @@
+"""What every test shares: TensorFlow quiet and on the CPU, and the place of the real data."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before anything imports TensorFlow, which reads these once.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def ranking_data() -> Path:
+    """The folder of public data sets: RANKING_DATA, else shared/data beside the checkout."""
+    named = os.environ.get("RANKING_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        if named:
+            pytest.fail(f"RANKING_DATA={named} is not a folder")
+        pytest.skip("the public data sets are not here; RANKING_DATA names their folder")
+    return folder
