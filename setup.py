@@ -1,10 +1,11 @@
-"""Packaging, and the one list of direct dependencies; `make lock` resolves it to requirements.lock."""
+"""Packaging and the direct dependencies, which `make lock` resolves to requirements.lock."""
 
 from pathlib import Path
 
 from setuptools import setup
 
 ROOT = Path(__file__).resolve().parent
+README = ROOT / "README.md"
 
 PACKAGES = (
     "pipeline",
@@ -33,7 +34,7 @@ REQUIRES = (
     "tfx-bsl==1.15.1",
     "ml-metadata==1.15.0",
     "keras-tuner==1.4.8",
-    "apache-beam[gcp]==2.64.0",  # the last with cloudpickle 2, and still with dill, which TFT imports
+    "apache-beam[gcp]==2.64.0",  # the last with cloudpickle 2; brings dill, which TFT imports
     "kfp==2.5.0",
     "kfp-kubernetes==1.0.0",
     "google-cloud-aiplatform==1.71.1",  # newer ones warn about Python 3.10 in every process
@@ -46,7 +47,7 @@ REQUIRES = (
     "PyYAML==6.0.3",
     "tomli==2.5.0",
     "pip==26.3",  # the `tfx` command calls it
-    "setuptools==80.9.0",  # the last with pkg_resources, which TensorBoard and TensorFlow Hub import
+    "setuptools==80.9.0",  # has pkg_resources, which TensorBoard and TensorFlow Hub import
     "wheel==0.48.0",
 )
 
@@ -59,7 +60,7 @@ setup(
     name="ranking-pipelines",
     version="0.1.0",
     description="Train, evaluate, gate and serve learning-to-rank models with TFX and Kubeflow.",
-    long_description=(ROOT / "README.md").read_text("utf-8") if (ROOT / "README.md").exists() else "",
+    long_description=README.read_text("utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],

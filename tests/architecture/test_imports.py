@@ -16,10 +16,11 @@ from tests.architecture.sources import project_modules
 LAYERS = (
     ("data",),
     ("models",),
-    ("pipeline", "pipeline.config", "pipeline.decode"),
+    ("pipeline", "pipeline.config", "pipeline.decode", "pipeline.progress"),
     ("components",),
     ("pipeline.dag",),
-    ("pipeline.runners",),
+    ("pipeline.lineage", "pipeline.report", "pipeline.runners"),
+    ("pipeline.commands",),
     ("pipeline_runner",),
 )
 FORBIDDEN = {
