@@ -5,17 +5,18 @@ every convention on which ranking systems differ, and `PRESETS` holds the contra
 that a number may have to be compared with.
 """
 
-from models.metrics.contract import (
-    PRESETS,
-    Discount,
-    Empty,
-    Gain,
-    MetricContract,
-    Ties,
-    preset,
-)
-from models.metrics.evaluate import evaluate, mean_metrics
-from models.metrics.names import Kind, Metric, parse_metric
+from models.metrics.contract import PRESETS
+from models.metrics.contract import Discount
+from models.metrics.contract import Empty
+from models.metrics.contract import Gain
+from models.metrics.contract import MetricContract
+from models.metrics.contract import Ties
+from models.metrics.contract import preset
+from models.metrics.evaluate import evaluate
+from models.metrics.evaluate import mean_metrics
+from models.metrics.names import Kind
+from models.metrics.names import Metric
+from models.metrics.names import parse_metric
 
 __all__ = [
     "PRESETS",

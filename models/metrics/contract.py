@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from data.errors import InputError, did_you_mean
+from data.errors import InputError
+from data.errors import did_you_mean
 
 
 class Gain(enum.Enum):

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import tensorflow as tf
 
-from models.metrics.contract import PRESETS, Empty, MetricContract
+from models.metrics.contract import PRESETS
+from models.metrics.contract import Empty
+from models.metrics.contract import MetricContract
 from models.metrics.measures import MEASURES
-from models.metrics.names import UNCUT, Kind, Metric
-from models.metrics.ranking import Ranking, rank
+from models.metrics.names import UNCUT
+from models.metrics.names import Kind
+from models.metrics.names import Metric
+from models.metrics.ranking import Ranking
+from models.metrics.ranking import rank
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    TensorLike = tf.Tensor | ArrayLike
+TensorLike: TypeAlias = tf.types.experimental.TensorLike
 
 
 def evaluate(
@@ -98,8 +100,9 @@ def _lists(
         raise ValueError(f"scores: expected [batch_size, list_size], found {scores.shape}")
     for name, tensor in (("labels", labels), ("mask", given)):
         if not scores.shape.is_compatible_with(tensor.shape):
-            raise ValueError(f"{name}: expected the shape of the scores {scores.shape}, "
-                             f"found {tensor.shape}")  # fmt: skip
+            raise ValueError(
+                f"{name}: expected the shape of the scores {scores.shape}, found {tensor.shape}"
+            )
     return scores, labels, given & (labels >= 0.0)
 
 

@@ -6,12 +6,14 @@ Each function returns two tensors `[batch_size]`: the value, 0 where it is undef
 which is 0 exactly where it is undefined.
 
 Ties: `relevance` and `expected_gains` are means over tie groups, see `Ranking`. A formula linear in
-them is its own expectation; the others give theirs. All are exact (McSherry and Najork, 2008).
+them is its own expectation; where one is not, the docstring says how its expectation comes about.
+All are exact (McSherry and Najork, 2008).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import tensorflow as tf
@@ -41,13 +43,13 @@ def ndcg(ranking: Ranking, topn: int | None) -> tuple[tf.Tensor, tf.Tensor]:
 
 def mrr(ranking: Ranking, topn: int | None) -> tuple[tf.Tensor, tf.Tensor]:
     """1 / rank of the first relevant document (Voorhees, The TREC-8 QA Track Report, 1999)."""
-    first = _first_relevant(ranking) * ranking.top(topn)
+    first = ranking.first_relevant * ranking.top(topn)
     return tf.reduce_sum(first / ranking.ranks, axis=1), ranking.relevant_count
 
 
 def hits(ranking: Ranking, topn: int | None) -> tuple[tf.Tensor, tf.Tensor]:
     """1 if a relevant document has a rank up to k, else 0."""
-    first = _first_relevant(ranking) * ranking.top(topn)
+    first = ranking.first_relevant * ranking.top(topn)
     return tf.reduce_sum(first, axis=1), ranking.relevant_count
 
 
@@ -119,17 +121,6 @@ MEASURES: Mapping[Kind, Measure] = MappingProxyType(
     }
 )
 """The formula of every metric."""
-
-
-def _first_relevant(ranking: Ranking) -> tf.Tensor:
-    """Returns the probability that the first relevant document has a rank.
-
-    At place i of a tie group of n with r relevant, where none came before, the document is relevant
-    with probability r / (n - i + 1): the r are among those left.
-    """
-    size, place = ranking.tie_places
-    hazard = tf.minimum(size * ranking.relevance / (size - place + 1.0), 1.0)
-    return hazard * tf.math.cumprod(1.0 - hazard, axis=1, exclusive=True)
 
 
 def _count(pairs: tf.Tensor, dtype: tf.DType) -> tf.Tensor:

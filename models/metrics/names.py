@@ -6,7 +6,8 @@ import enum
 import re
 from dataclasses import dataclass
 
-from data.errors import InputError, did_you_mean
+from data.errors import InputError
+from data.errors import did_you_mean
 
 
 class Kind(enum.Enum):
@@ -80,7 +81,7 @@ def parse_metric(text: str) -> Metric:
     kinds = {kind.value: kind for kind in Kind}
     spelling = _SPELLING.fullmatch(text)
     if spelling is None or spelling[1] not in kinds:
-        word = re.split("[@_]", text)[0]
+        word = re.split("[@_]", text.lower())[0]
         near = did_you_mean(word, kinds) or f" Expected one of {', '.join(kinds)}."
         raise InputError(f"metric: unknown {text!r}.{near}")
     return Metric(kinds[spelling[1]], None if spelling[2] is None else int(spelling[2]))

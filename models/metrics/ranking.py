@@ -7,7 +7,10 @@ from functools import cached_property
 
 import tensorflow as tf
 
-from models.metrics.contract import Discount, Gain, MetricContract, Ties
+from models.metrics.contract import Discount
+from models.metrics.contract import Gain
+from models.metrics.contract import MetricContract
+from models.metrics.contract import Ties
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,17 @@ class Ranking:
         return tf.round(tf.reduce_sum(self.relevance, axis=1))
 
     @cached_property
+    def first_relevant(self) -> tf.Tensor:
+        """The probability that the first relevant document has a rank, `[batch_size, list_size]`.
+
+        At place i of a tie group of n with r relevant, where none came before, the document is
+        relevant with probability r / (n - i + 1): the r are among those left.
+        """
+        size, place = self.tie_places
+        hazard = tf.minimum(size * self.relevance / (size - place + 1.0), 1.0)
+        return hazard * tf.math.cumprod(1.0 - hazard, axis=1, exclusive=True)
+
+    @cached_property
     def document_count(self) -> tf.Tensor:
         """The number of documents, `[batch_size]`."""
         return tf.reduce_sum(self.documents, axis=1)
@@ -100,9 +114,7 @@ class Ranking:
         if self.groups is None:
             return values
         segments = tf.reshape(self.groups, [-1])
-        means = tf.math.unsorted_segment_mean(
-            tf.reshape(values, [-1]), segments, tf.size(segments)
-        )
+        means = tf.math.unsorted_segment_mean(tf.reshape(values, [-1]), segments, tf.size(segments))
         return tf.gather(means, self.groups)
 
     def top(self, topn: int | None) -> tf.Tensor:
@@ -146,8 +158,10 @@ def _tie_keys(labels: tf.Tensor, contract: MetricContract) -> tf.Tensor:
     if contract.ties is Ties.WORST:
         return labels
     if contract.ties is Ties.RANDOM:
-        seed = [contract.seed, 0]
-        return tf.random.stateless_uniform(tf.shape(labels), seed=seed, dtype=labels.dtype)
+        # The generator is named, or it would be another one under XLA.
+        return tf.random.stateless_uniform(
+            tf.shape(labels), seed=[contract.seed, 0], dtype=labels.dtype, alg="philox"
+        )
     return tf.zeros_like(labels)
 
 

@@ -1,0 +1,120 @@
+"""Metrics by name, contracts by name, and what is said of the names that are none."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from data.errors import InputError
+from models.metrics import PRESETS
+from models.metrics import Discount
+from models.metrics import Empty
+from models.metrics import Gain
+from models.metrics import Kind
+from models.metrics import Metric
+from models.metrics import MetricContract
+from models.metrics import Ties
+from models.metrics import parse_metric
+from models.metrics import preset
+from models.metrics.measures import MEASURES
+
+
+@pytest.mark.parametrize(
+    ("text", "metric"),
+    [
+        ("ndcg", Metric(Kind.NDCG)),
+        ("ndcg@10", Metric(Kind.NDCG, 10)),
+        ("ndcg_10", Metric(Kind.NDCG, 10)),
+        ("dcg@10", Metric(Kind.DCG, 10)),
+        ("mrr@10", Metric(Kind.MRR, 10)),
+        ("map@10", Metric(Kind.MAP, 10)),
+        ("precision@5", Metric(Kind.PRECISION, 5)),
+        ("recall@10", Metric(Kind.RECALL, 10)),
+        ("hits@10", Metric(Kind.HITS, 10)),
+        ("arp", Metric(Kind.ARP)),
+        ("opa", Metric(Kind.OPA)),
+    ],
+)
+def test_name_and_back(text: str, metric: Metric) -> None:
+    assert parse_metric(text) == metric
+    assert metric.name == text.replace("_", "@")
+
+
+def test_every_kind_has_a_formula_and_a_direction() -> None:
+    assert set(MEASURES) == set(Kind)
+    assert [kind for kind in Kind if not Metric(kind).higher_is_better] == [Kind.ARP]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("ndgc@10", "metric: unknown 'ndgc@10'. Did you mean 'ndcg'?"),
+        ("ndcg@ten", "metric: unknown 'ndcg@ten'. Did you mean 'ndcg'?"),
+        ("NDCG", "metric: unknown 'NDCG'. Did you mean 'ndcg'?"),
+        (
+            "xyz",
+            "metric: unknown 'xyz'. "
+            "Expected one of ndcg, dcg, mrr, map, precision, recall, hits, arp, opa.",
+        ),
+        ("ndcg@0", "metric: 'ndcg@0': expected a cut-off of 1 or more"),
+        ("arp@10", "metric: 'arp@10': arp takes no cut-off"),
+        ("opa_3", "metric: 'opa@3': opa takes no cut-off"),
+    ],
+)
+def test_unknown_metric(text: str, error: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(error)}$"):
+        parse_metric(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("default", "gain 2^l-1, discount 1/log2(1+rank), ties worst, empty lists 0"),
+        (
+            "tf-ranking",
+            "gain 2^l-1, discount 1/log2(1+rank), ties random (seed 0), empty lists 0",
+        ),
+        ("lightgbm", "gain 2^l-1, discount 1/log2(1+rank), ties stable, empty lists 1"),
+        ("tfma", "gain l, discount 1/log2(1+rank), ties expected, empty lists skipped"),
+        ("letor", "gain 2^l-1, discount 1/log2(rank) from rank 2, ties stable, empty lists 0"),
+    ],
+)
+def test_preset_describes_itself(name: str, text: str) -> None:
+    assert preset(name).describe() == text
+
+
+def test_every_contract_has_a_text_of_its_own() -> None:
+    contracts = [
+        MetricContract(gain, discount, ties, empty, threshold)
+        for gain in Gain
+        for discount in Discount
+        for ties in Ties
+        for empty in Empty
+        for threshold in (1.0, 0.5)
+    ]
+    assert len({contract.describe() for contract in contracts}) == len(contracts)
+    assert MetricContract(relevant_from=0.5).describe().endswith(", relevant from label 0.5")
+
+
+def test_unknown_preset() -> None:
+    with pytest.raises(
+        InputError, match=r"^metric contract: unknown 'lightgmb'. Did you mean 'lightgbm'\?$"
+    ):
+        preset("lightgmb")
+    with pytest.raises(
+        InputError,
+        match=r"^metric contract: unknown 'q'. "
+        r"Expected one of default, tf-ranking, lightgbm, tfma, letor.$",
+    ):
+        preset("q")
+    assert all(preset(name) is contract for name, contract in PRESETS.items())
+
+
+@pytest.mark.parametrize("threshold", [0.0, -1.0, float("nan")])
+def test_threshold_that_makes_everything_relevant(threshold: float) -> None:
+    with pytest.raises(
+        InputError,
+        match=rf"^metric contract: relevant_from: expected a label above 0, found {threshold!r}$",
+    ):
+        MetricContract(relevant_from=threshold)
