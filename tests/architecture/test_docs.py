@@ -51,8 +51,8 @@ def commands() -> list[str]:
         joined = block.replace("\\\n", " ").splitlines()
         prompted = [line.strip()[2:] for line in joined if line.strip().startswith("$ ")]
         shown = prompted or [line.strip() for line in joined]
-        lines += [line for line in shown if line and not line.startswith("#")]
-    return lines
+        lines += [re.sub(r"(^|\s+)#.*", "", line) for line in shown]
+    return [line for line in lines if line]
 
 
 def simple_commands(line: str) -> list[list[str]]:

@@ -158,8 +158,8 @@ def top_level_names() -> dict[str, set[str]]:
     """Which distributions bring a top-level module, by the files they installed."""
     found: dict[str, set[str]] = {}
     for installed in importlib.metadata.distributions():
-        for path in installed.files or ():
-            name = path.parts[0].split(".")[0]
+        lines = (installed.read_text("RECORD") or "").splitlines()
+        for name in {re.split(r"[/.,]", line, maxsplit=1)[0] for line in lines}:
             found.setdefault(name, set()).add(distribution(installed.metadata["Name"]))
     return found
 
