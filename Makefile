@@ -21,7 +21,7 @@ setup: $(ready)  ## make .venv exactly what requirements.lock says (PYTHON=... n
 run: $(ready)  ## run the pipeline: make run ARGS="..." or RANKING_CONFIG=file.toml make run
 	$(python) pipeline_runner.py $(ARGS)
 
-test: lint  ## style, types and all tests
+test: lint  ## style, types and all tests (some: make test ARGS="tests/data -k name")
 	$(python) -m pytest $(ARGS)
 
 lint: $(ready)  ## style and types only
