@@ -1,0 +1,183 @@
+"""The store of published models: the folder that TensorFlow Serving watches.
+
+The watcher serves the sub-folder with the highest number. A model appears there by one rename, so
+it is never seen half written; a rollback renames folders so that their names are no numbers.
+Only `models.files` writes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data.errors import InputError
+from data.errors import did_you_mean
+from models import files
+
+MANIFEST = "manifest.json"
+"""The file in each published model that says what it is."""
+
+_RETIRED = "retired-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """A model in the store.
+
+    Attributes:
+      version: Its number; it grows with time and is never given twice.
+      live: Whether the watcher sees it; it serves the highest live version.
+      path: Its folder.
+      manifest: What `publish` wrote down; empty for a folder that came another way.
+    """
+
+    version: int
+    live: bool
+    path: Path
+    manifest: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """What `publish` did.
+
+    Attributes:
+      version: The newest live version's number.
+      path: Its folder.
+      manifest: What is written down there.
+      new: False if it was there already, with the same content.
+    """
+
+    version: int
+    path: Path
+    manifest: Mapping[str, Any]
+    new: bool
+
+
+def publish(source: Path, base: Path, *, manifest: Mapping[str, Any]) -> Published:
+    """Copies a SavedModel into the store, unless its newest live version is the same.
+
+    The content is the names and bytes of all files. Exports of one model by two processes are
+    equal; a process that exports twice numbers its functions on, and its exports differ.
+
+    Args:
+      source: The SavedModel's folder.
+      base: The store; it is created if needed.
+      manifest: What to write down beside `created` (UTC), `content` (SHA-256 of the whole) and
+        `files` (SHA-256 of each): data, metrics, configuration; JSON values, numbers finite.
+
+    Raises:
+      InputError: The source is no SavedModel, or the store cannot be written.
+    """
+    if reserved := {"created", "content", "files"}.intersection(manifest):
+        raise ValueError(f"the manifest's '{min(reserved)}' is written by publish itself")
+    if not (source / "saved_model.pb").is_file():
+        raise InputError(f"models: '{source}' is not a SavedModel: it has no saved_model.pb")
+    digests = files.digests(source, without=MANIFEST)
+    content = files.digest_of(digests)
+    known = versions(base)
+    live = [version for version in known if version.live]
+    if live and live[0].manifest.get("content") == content:
+        return _published(live[0], new=False)
+    created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    text = json.dumps(
+        {**manifest, "created": created, "content": content, "files": digests},
+        indent=2,
+        sort_keys=True,
+        allow_nan=False,
+    )
+    number = max([int(time.time()), *(version.version + 1 for version in known)])
+    with files.incoming(source, base, digests, without=MANIFEST) as folder:
+        files.write_text(folder / MANIFEST, text + "\n")
+        while not files.rename(folder, base / str(number)):
+            number += 1
+    return _published(_read(base / str(number), number, live=True), new=True)
+
+
+def _published(version: Version, *, new: bool) -> Published:
+    return Published(version.version, version.path, version.manifest, new)
+
+
+def versions(base: Path) -> list[Version]:
+    """Returns the live and the retired versions, newest first; none where there is no store."""
+    found = []
+    for path in base.iterdir() if base.is_dir() else ():
+        number = path.name.removeprefix(_RETIRED)
+        if number.isdecimal() and path.is_dir():
+            found.append(_read(path, int(number), live=path.name == number))
+    return sorted(found, key=lambda version: (version.version, version.live), reverse=True)
+
+
+def rollback(base: Path, to: int | None = None) -> Version:
+    """Makes an earlier version the newest live one, and returns it.
+
+    Every live version above it is retired, from the newest down, so that the watcher falls back;
+    a target that was retired itself is made live again first.
+
+    Args:
+      base: The store.
+      to: The version to go back to; the one before the newest if None.
+
+    Raises:
+      InputError: There is nothing to go back to, or the store cannot be written.
+    """
+    known = versions(base)
+    live = [version for version in known if version.live]
+    target = _target(base, known, live, to)
+    if not target.live:
+        path = base / str(target.version)
+        _move(target.path, path)
+        target = dataclasses.replace(target, path=path, live=True)
+    for version in live:
+        if version.version > target.version:
+            _move(version.path, base / f"{_RETIRED}{version.version}")
+    return target
+
+
+def describe(version: Version) -> str:
+    """Returns one line: number, state, when it was published, and its metrics.
+
+    >>> metrics = {"contract": "...", "values": {"ndcg@10": 0.91234}}
+    >>> manifest = {"created": "2024-05-01T12:00:00+00:00", "metrics": metrics}
+    >>> describe(Version(1714564800, True, Path("models/1714564800"), manifest))
+    '1714564800  live     2024-05-01T12:00:00+00:00  ndcg@10 0.9123'
+    """
+    state = "live" if version.live else "retired"
+    created = version.manifest.get("created", "no manifest")
+    metrics = version.manifest.get("metrics")
+    values = metrics.get("values", {}) if isinstance(metrics, dict) else {}
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
+    return f"{version.version}  {state:7}  {created:25}  {shown}".rstrip()
+
+
+def _target(base: Path, known: list[Version], live: list[Version], to: int | None) -> Version:
+    numbers = ", ".join(str(version.version) for version in live) or "none"
+    if to is None:
+        if len(live) < 2:
+            raise InputError(f"models: nothing to go back to in '{base}'; live versions: {numbers}")
+        return live[1]
+    if live and live[0].version == to:
+        raise InputError(f"models: version {to} is the newest live version of '{base}' already")
+    for version in known:
+        if version.version == to:
+            return version
+    near = did_you_mean(str(to), [str(version.version) for version in known])
+    raise InputError(f"models: no version {to} in '{base}'; live versions: {numbers}.{near}")
+
+
+def _move(source: Path, target: Path) -> None:
+    if not files.rename(source, target):
+        raise InputError(f"models: cannot rename '{source}': '{target}' exists")
+
+
+def _read(path: Path, number: int, *, live: bool) -> Version:
+    try:
+        manifest = json.loads((path / MANIFEST).read_bytes())
+    except (OSError, ValueError):  # a model that another tool put there can be served as well
+        manifest = {}
+    return Version(number, live, path, manifest if isinstance(manifest, dict) else {})
