@@ -149,15 +149,16 @@ def test_shuffles_scatter_about_the_expected(metric: Metric) -> None:
 
 
 def test_large_tie_group_is_exact() -> None:
-    """The first of 100 relevant among 200 tied is at place i with C(200 - i, 99) / C(200, 100)."""
-    labels = np.arange(200)[None] % 2
+    """The first of 58 relevant among 175 tied is at place i with C(175 - i, 57) / C(175, 58)."""
+    # In float32, 58 / 175 * 175 is below 58.
+    labels = (np.arange(175) < 58).astype(int)[None]
     values, _ = evaluate(
-        np.zeros((1, 200), np.float32),
+        np.zeros((1, 175), np.float32),
         labels,
         metrics=[Metric(Kind.MRR), Metric(Kind.HITS, 3), Metric(Kind.HITS)],
         contract=CONTRACTS["expected"],
     )
-    first = [math.comb(200 - i, 99) / math.comb(200, 100) for i in range(1, 102)]
+    first = [math.comb(175 - i, 57) / math.comb(175, 58) for i in range(1, 119)]
     mrr = sum(chance / i for i, chance in enumerate(first, 1))
     np.testing.assert_allclose(values, [[mrr, sum(first[:3]), 1]], rtol=1e-6)
 

@@ -35,6 +35,13 @@ def _line(text: str) -> tuple[str, list[float]]:
     return query, [float(label), *(float(feature.partition(":")[2]) for feature in features)]
 
 
+def _folder(ranking_data: Path) -> Path:
+    folder = ranking_data / "ohsumed"
+    if not folder.is_dir():
+        pytest.skip(f"LETOR OHSUMED is not here: {folder} is no folder")
+    return folder
+
+
 @functools.cache
 def _read(folder: Path) -> Array:
     rows = []
@@ -51,13 +58,13 @@ def _read(folder: Path) -> Array:
 @pytest.fixture
 def lists(ranking_data: Path) -> Array:
     """All lists, `[query, document, label and features]`; padding is -1."""
-    return _read(ranking_data / "ohsumed")
+    return _read(_folder(ranking_data))
 
 
 @pytest.fixture
 def published(ranking_data: Path) -> list[dict[str, str]]:
     """The rows of the table, as printed."""
-    with (ranking_data / "ohsumed" / "published_single_features.csv").open(newline="") as file:
+    with (_folder(ranking_data) / "published_single_features.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
