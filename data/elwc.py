@@ -15,6 +15,7 @@ from data import columnar
 from data.features import DType
 from data.features import Feature
 from data.features import Scope
+from data.lists import PADDING
 
 
 def _descriptor() -> bytes:
@@ -102,7 +103,3 @@ def _to_width(values: tf.Tensor | tf.RaggedTensor, feature: Feature) -> tf.Tenso
     if not _varies(feature):
         return values
     return values.to_tensor(PADDING[feature.dtype], shape=[None, feature.width])
-
-
-PADDING = {DType.STRING: "", DType.INT: -1}
-"""What fills a document's row when it has fewer values than the column is wide."""

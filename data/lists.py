@@ -19,6 +19,9 @@ from data.features import Scope
 
 ARROW_TYPES = {DType.FLOAT: pa.float32(), DType.INT: pa.int64(), DType.STRING: pa.binary()}
 
+PADDING = {DType.STRING: b"", DType.INT: -1}
+"""What fills a document's row when it has fewer values than the column is wide."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Lists:

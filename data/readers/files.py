@@ -1,0 +1,103 @@
+"""Opening raw files: local paths or URIs, plain or gzip, with one clear line when it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import re
+import typing
+import zlib
+from collections.abc import Callable
+from collections.abc import Iterator
+
+import pyarrow as pa
+from pyarrow import fs
+
+from data.errors import InputError
+
+_GZIP = b"\x1f\x8b"
+_BUFFER = 1 << 18
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+
+
+@contextlib.contextmanager
+def explained(path: str, reached: Callable[[], str] = lambda: "") -> Iterator[None]:
+    """Turns a failure to read into an `InputError` that names the file and the place reached."""
+    try:
+        yield
+    except EOFError as error:
+        raise InputError(f"{path}: truncated gzip{_after(reached())}") from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: corrupt gzip{_after(reached())}") from error
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: is a directory, expected a file") from error
+    except (OSError, pa.ArrowException) as error:
+        detail = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise InputError(f"{path}: cannot be read{_after(reached())}: {detail}") from error
+
+
+def _after(reached: str) -> str:
+    return f" after {reached}" if reached else ""
+
+
+def is_gzip(path: str) -> bool:
+    """Returns whether the file starts as gzip does; a missing or empty file is an `InputError`."""
+    with explained(path), _open_plain(path) as file:
+        return _starts_as_gzip(path, file)
+
+
+@contextlib.contextmanager
+def open_binary(path: str) -> Iterator[io.BufferedReader]:
+    """Opens a file for reading, uncompressed; an empty one is an `InputError`."""
+    with contextlib.ExitStack() as stack:
+        with explained(path):
+            file = stack.enter_context(_open_plain(path))
+            if _starts_as_gzip(path, file):
+                unzipped = stack.enter_context(gzip.GzipFile(fileobj=file))
+                raw = typing.cast(io.RawIOBase, unzipped)
+                file = stack.enter_context(io.BufferedReader(raw, _BUFFER))
+            if not file.peek(1):
+                raise InputError(f"{path}: empty file")
+        yield file
+
+
+@contextlib.contextmanager
+def open_text(path: str, kind: str) -> Iterator[io.BufferedReader]:
+    """Opens a file as `open_binary` does and makes sure that it starts as text does."""
+    with open_binary(path) as file:
+        if _BINARY.search(file.peek(1024)[:1024]):
+            raise InputError(f"{path}: found binary data, expected {kind}")
+        yield file
+
+
+def open_random(path: str) -> pa.NativeFile:
+    """Opens a file for reading at any place."""
+    if is_gzip(path):
+        raise InputError(f"{path}: a gzip file, expected Parquet")
+    with explained(path):
+        system, inner = _locate(path)
+        return system.open_input_file(inner)
+
+
+def _starts_as_gzip(path: str, file: io.BufferedReader) -> bool:
+    start = file.peek(2)[:2]
+    if not start:
+        raise InputError(f"{path}: empty file")
+    return start == _GZIP
+
+
+def _open_plain(path: str) -> io.BufferedReader:
+    if "://" not in path:
+        return open(path, "rb")
+    system, inner = _locate(path)
+    return io.BufferedReader(system.open_input_stream(inner, compression=None), _BUFFER)
+
+
+def _locate(path: str) -> tuple[fs.FileSystem, str]:
+    if "://" not in path:
+        return fs.LocalFileSystem(), path
+    system, inner = fs.FileSystem.from_uri(path)
+    return system, inner
