@@ -22,6 +22,9 @@ from data.readers import runs
 MISSING = -(2**63)
 """Stands for a missing integer label, weight or id."""
 
+# TensorFlow repeats a bad record in its message, which then need not be text.
+_BAD_RECORD = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError)
+
 Decoded = tuple[dict[str, np.ndarray], np.ndarray]
 """The values of each column and the numbers of documents."""
 
@@ -60,7 +63,7 @@ class Decoder:
         """Returns the columns, or None where a record is bad."""
         try:
             tensors, sizes = _parser(self.features)(tf.constant(records, tf.string))
-        except (tf.errors.InvalidArgumentError, tf.errors.DataLossError):
+        except _BAD_RECORD:
             return None
         values = {}
         for feature in self.features:

@@ -23,9 +23,8 @@ def kinds(records: Iterable[bytes], features: Iterable[Feature]) -> dict[str, DT
     left = {feature.name: feature for feature in features}
     found: dict[str, DType] = {}
     for record in records:
-        try:
-            message = input_pb2.ExampleListWithContext.FromString(record)
-        except DecodeError:
+        message = _message(record)
+        if message is None:
             continue
         for name, feature in list(left.items()):
             for _, example in _parts(message, feature.scope):
@@ -46,9 +45,8 @@ def explain(record: bytes, features: Iterable[Feature]) -> str:
       record: The serialized ELWC.
       features: The columns that it should have, as it should hold them.
     """
-    try:
-        message = input_pb2.ExampleListWithContext.FromString(record)
-    except DecodeError:
+    message = _message(record)
+    if message is None:
         return "not an ExampleListWithContext"
     features = tuple(features)
     for scope in Scope:
@@ -58,7 +56,14 @@ def explain(record: bytes, features: Iterable[Feature]) -> str:
                 reason = _reason(example, feature)
                 if reason:
                     return f"{part}: feature '{feature.name}': {reason}"
-    return "cannot be decoded"
+    return "TensorFlow cannot parse it"
+
+
+def _message(record: bytes) -> input_pb2.ExampleListWithContext | None:
+    try:
+        return input_pb2.ExampleListWithContext.FromString(record)
+    except (DecodeError, SystemError):  # SystemError: a feature's name is not UTF-8.
+        return None
 
 
 def _parts(

@@ -18,29 +18,39 @@ from data.errors import InputError
 
 _GZIP = b"\x1f\x8b"
 _BUFFER = 1 << 18
+_DETAIL = 160
+"""How much is repeated of what a library says."""
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 @contextlib.contextmanager
-def explained(path: str, reached: Callable[[], str] = lambda: "") -> Iterator[None]:
-    """Turns a failure to read into an `InputError` that names the file and the place reached."""
+def explained(path: str, unit: str = "", reached: Callable[[], int] = lambda: 0) -> Iterator[None]:
+    """Turns a failure to read into an `InputError` that names the file and the place reached.
+
+    Args:
+      path: The file.
+      unit: What `reached` counts, such as `"line"`.
+      reached: Returns how many of them have been read.
+    """
     try:
         yield
     except EOFError as error:
-        raise InputError(f"{path}: truncated gzip{_after(reached())}") from error
+        raise InputError(f"{path}: truncated gzip{_after(unit, reached())}") from error
     except (zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: corrupt gzip{_after(reached())}") from error
+        raise InputError(f"{path}: corrupt gzip{_after(unit, reached())}") from error
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except IsADirectoryError as error:
         raise InputError(f"{path}: is a directory, expected a file") from error
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         detail = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise InputError(f"{path}: cannot be read{_after(reached())}: {detail}") from error
+        if len(detail) > _DETAIL:
+            detail = detail[:_DETAIL] + "..."
+        raise InputError(f"{path}: cannot be read{_after(unit, reached())}: {detail}") from error
 
 
-def _after(reached: str) -> str:
-    return f" after {reached}" if reached else ""
+def _after(unit: str, reached: int) -> str:
+    return f" after {unit} {reached}" if reached else ""
 
 
 def is_gzip(path: str) -> bool:

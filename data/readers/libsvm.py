@@ -63,7 +63,7 @@ def _batches(
 ) -> Iterator[runs.Rows]:
     counted = sizes.Sizes(path, options.query_suffix) if options.query_suffix else None
     done = 0
-    reached = files.explained(path, lambda: f"line {done}")
+    reached = files.explained(path, "line", lambda: done)
     with reached, files.open_text(path, "LibSVM text") as file:
         while lines := file.readlines(_BLOCK):
             for start in range(0, len(lines), runs.MAX_ROWS):

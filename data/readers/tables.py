@@ -101,14 +101,14 @@ def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 def _parquet_batches(path: str, spec: FeatureSpec) -> Numbered:
-    with files.explained(path, lambda: ""):
+    with files.explained(path):
         try:
             table = parquet.ParquetFile(files.open_random(path))
         except pa.ArrowInvalid as error:
             raise InputError(f"{path}: not a Parquet file, or a truncated one") from error
     names = _needed(path, spec, table.schema_arrow.names)
     done = 0
-    with files.explained(path, lambda: f"row {done}"):
+    with files.explained(path, "row", lambda: done):
         for batch in table.iter_batches(batch_size=runs.MAX_ROWS, columns=names):
             yield batch, np.arange(done + 1, done + 1 + batch.num_rows)
             done += batch.num_rows
@@ -121,6 +121,8 @@ def _csv_batches(
     skipped: list[int] = []
 
     def skip(row: arrow_csv.InvalidRow) -> str:
+        if "\n" in row.text:
+            return "error"  # A quote that is never closed has swallowed the rows after it.
         skipped.append(row.number - 1)  # Arrow counts the header as row 1.
         reason = f"found {row.actual_columns} cells, expected {row.expected_columns}"
         refuse(Refusal(path, f"row {row.number - 1}", reason))
@@ -128,7 +130,7 @@ def _csv_batches(
 
     done = 0
     wide = {feature.name: feature for feature in runs.stored(spec) if feature.width > 1}
-    with files.explained(path, lambda: f"row {done}"), files.open_binary(path) as file:
+    with files.explained(path, "row", lambda: done), files.open_binary(path) as file:
         for block in _open_csv(file, names, options.delimiter, skip):
             for batch in _slices(block):
                 window = np.arange(done + 1, done + 1 + batch.num_rows + len(skipped))
@@ -157,7 +159,10 @@ def _open_csv(
 def _header(path: str, delimiter: str) -> list[str]:
     with files.explained(path), files.open_text(path, "CSV text with a header") as file:
         line = file.readline(1 << 20).removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
-    return next(csv.reader([line], delimiter=delimiter), [])
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise InputError(f"{path}: the header cannot be read: {error}") from error
 
 
 def _missing(batch: pa.RecordBatch, wide: dict[str, Feature]) -> pa.RecordBatch:

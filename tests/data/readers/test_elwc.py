@@ -118,12 +118,13 @@ def with_x(**change: Any) -> bytes:
 
 BAD = [
     (b"\xff\xff not a message", "not an ExampleListWithContext"),
-    (record(FULL, {}), "document 2: feature 'x': missing, expected a float"),
-    (record(FULL, context={}), "context: feature 'place': missing, expected bytes"),
+    (GOOD.replace(b"place", b"pl\xffce"), "not an ExampleListWithContext"),
     (
-        record({**FULL, "x": [4]}, x=DType.INT),
+        record({**FULL, "x": [4], "tags": [b"\xff"]}, x=DType.INT),
         "document 1: feature 'x': found int64, expected float",
     ),
+    (record(FULL, {}), "document 2: feature 'x': missing, expected a float"),
+    (record(FULL, context={}), "context: feature 'place': missing, expected bytes"),
     (with_x(x=[1, 2, 3]), "document 2: feature 'x': found 3 values, expected 1"),
     (with_x(x=[]), "document 2: feature 'x': found 0 values, expected 1"),
     (with_x(pair=[1]), "document 2: feature 'pair': found 1 values, expected 2"),

@@ -224,6 +224,17 @@ def test_parquet_types(folder: Any) -> None:
         (Format.CSV, bytes(range(256)), "a: found binary data, expected CSV text with a header"),
         (Format.CSV, b"q1,1.5,1\nq1,2,0\n", "a: no column 'q'; found 'q1', '1.5', '1'."),
         (Format.CSV, b"q,price,label,q\n", "a: column 'q' is there twice"),
+        (
+            Format.CSV,
+            b"q,pri\rce,label\n",
+            "a: the header cannot be read: new-line character seen in unquoted field"
+            " - do you need to open the file in universal-newline mode?",
+        ),
+        (
+            Format.CSV,
+            b'q,price,label\n"a,1,1\nb,1,1\n',
+            'a: cannot be read: CSV parse error: Row #2: Expected 3 columns, got 1: "a,1,1 b,1,1',
+        ),
         (Format.CSV, None, "a: no such file"),
         (Format.CSV, gzip.compress(b"q,price,label\na,1,1\n")[:-4], "a: truncated gzip"),
         (Format.PARQUET, b"", "a: empty file"),
