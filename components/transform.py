@@ -75,7 +75,7 @@ def _matrix(inputs: columnar.Tensors, features: list[Feature]) -> tf.Tensor:
         column = inputs[feature.name]
         if feature.scope is Scope.DOCUMENT:
             column = columnar.to_rows(column, feature.width)
-        columns.append(column)
+        columns.append(column if feature.categorical else tf.cast(column, tf.float32))
     return tf.concat(columns, axis=1)  # [n_documents or batch_size, sum of widths]
 
 

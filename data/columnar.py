@@ -21,31 +21,42 @@ TF_DTYPES = {DType.FLOAT: tf.float32, DType.INT: tf.int64, DType.STRING: tf.stri
 
 
 def parsing_spec(
-    features: Iterable[Feature], *, labels: Iterable[str] = ()
+    features: Iterable[Feature], *, labels: Iterable[str] = (), suffix: str = ""
 ) -> dict[str, tf.io.FixedLenFeature | tf.io.RaggedFeature]:
     """Returns what `tf.io.parse_example` needs to read stored lists.
 
     Args:
       features: The columns to read.
       labels: Float document columns beside them: label and weight.
+      suffix: What the stored name of a document column has after the column's name.
     """
-    spec = {feature.name: _parser(feature) for feature in features}
-    spec.update({name: tf.io.RaggedFeature(tf.float32) for name in labels})
+    spec = {feature.name: _parser(feature, suffix) for feature in features}
+    for name in labels:
+        spec[name] = _ragged(tf.float32, name + suffix)
     return spec
 
 
-def _parser(feature: Feature) -> tf.io.FixedLenFeature | tf.io.RaggedFeature:
+def _parser(feature: Feature, suffix: str) -> tf.io.FixedLenFeature | tf.io.RaggedFeature:
     dtype = TF_DTYPES[feature.dtype]
     if feature.scope is Scope.CONTEXT:
         return tf.io.FixedLenFeature([feature.width], dtype)
     if feature.width == 1:
-        return tf.io.RaggedFeature(dtype)
+        return _ragged(dtype, feature.name + suffix)
     per_document = tf.io.RaggedFeature.UniformRowLength(feature.width)  # type: ignore[attr-defined]
-    return tf.io.RaggedFeature(dtype, partitions=[per_document])
+    return _ragged(dtype, feature.name + suffix, per_document)
+
+
+def _ragged(dtype: tf.DType, key: str, *partitions: object) -> tf.io.RaggedFeature:
+    # 64-bit splits are what Transform's graph is made for.
+    return tf.io.RaggedFeature(dtype, key, partitions, row_splits_dtype=tf.int64)
 
 
 def parse(
-    serialized: tf.Tensor, features: Iterable[Feature], *, labels: Iterable[str] = ()
+    serialized: tf.Tensor,
+    features: Iterable[Feature],
+    *,
+    labels: Iterable[str] = (),
+    suffix: str = "",
 ) -> Tensors:
     """Parses stored lists.
 
@@ -53,12 +64,19 @@ def parse(
       serialized: `[batch_size]` serialized `tf.Example`s, string.
       features: The columns to read.
       labels: Float document columns beside them.
+      suffix: What the stored name of a document column has after the column's name.
 
     Returns:
       Context columns as `[batch_size, width]`; document columns as ragged
       `[batch_size, (list_size)]` or, with a width above 1, `[batch_size, (list_size), width]`.
     """
-    return dict(tf.io.parse_example(serialized, parsing_spec(features, labels=labels)))
+    features = tuple(features)
+    parsed = dict(tf.io.parse_example(serialized, parsing_spec(features, labels=labels, suffix=suffix)))
+    for feature in features:
+        if feature.scope is Scope.DOCUMENT and feature.width > 1:
+            column = parsed[feature.name]
+            parsed[feature.name] = to_ragged(to_rows(column, feature.width), column)
+    return parsed
 
 
 def from_flat(
@@ -82,13 +100,11 @@ def to_ragged(rows: tf.Tensor, like: tf.RaggedTensor) -> tf.RaggedTensor:
       like: Any ragged document column of the same lists.
 
     Returns:
-      `[batch_size, (list_size)]`, or `[batch_size, (list_size), width]` with a width above 1, in
-      the partitions that parsing gives.
+      `[batch_size, (list_size)]`, or `[batch_size, (list_size), width]` with a width above 1.
     """
-    width = rows.shape[1]
-    inner = tf.reshape(rows, [-1])
-    if width > 1:
-        inner = tf.RaggedTensor.from_uniform_row_length(inner, width)
+    # One ragged dimension and a dense inner one: TFT cannot save a graph that makes partitions of
+    # uniform length.
+    inner = rows if rows.shape[1] > 1 else tf.reshape(rows, [-1])
     return tf.RaggedTensor.from_row_splits(inner, like.row_splits, validate=False)
 
 

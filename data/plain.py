@@ -1,7 +1,7 @@
 """Frozen dataclasses from plain values (TOML, JSON), strictly; every refusal says where.
 
 Unknown keys, missing keys and values of another type are refused with the near miss. A single
-value may stand for a list of one. General libraries for this give error texts of their own that
+value may stand for a list of one, and a part may be built already. General libraries for this give error texts of their own that
 would have to be translated one by one, which is longer than this module.
 """
 
@@ -38,7 +38,14 @@ def decode(cls: type[T], value: object, where: str) -> T:
 
 def to_json(instance: object) -> str:
     """Returns a dataclass as JSON that `from_json` reads back."""
-    return json.dumps(dataclasses.asdict(instance), sort_keys=True)  # type: ignore[call-overload]
+    table = dataclasses.asdict(instance)  # type: ignore[call-overload]
+    return json.dumps(table, sort_keys=True, default=_plain_value)
+
+
+def _plain_value(value: object) -> object:
+    if isinstance(value, enum.Enum):
+        return value.value
+    raise TypeError(f"expected plain values, found {value!r}")
 
 
 def from_json(cls: type[T], text: str) -> T:
@@ -55,8 +62,10 @@ def _decode(kind: Any, value: object, where: str) -> object:
         return tuple(_decode(args[0], item, f"{where}[{i}]") for i, item in enumerate(items))
     if origin is dict:
         table = _table(value, where)
-        return {key: _decode(args[1], item, f"{where}.{key}") for key, item in table.items()}
+        return {key: _decode(args[1], item, f"{where}: {key}") for key, item in table.items()}
     if dataclasses.is_dataclass(kind):
+        if isinstance(value, typing.cast(type, kind)):
+            return value
         return _decode_dataclass(kind, _table(value, where), where)
     if issubclass(kind, enum.Enum):
         return _decode_enum(kind, value, where)
@@ -82,7 +91,7 @@ def _decode_dataclass(cls: Any, table: Mapping[str, object], where: str) -> obje
         )
         if name not in table and not optional:
             raise InputError(f"{where}: key '{name}' is missing")
-    values = {key: _decode(hints[key], item, f"{where}.{key}") for key, item in table.items()}
+    values = {key: _decode(hints[key], item, f"{where}: {key}") for key, item in table.items()}
     try:
         return cls(**values)
     except InputError as error:

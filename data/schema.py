@@ -47,17 +47,20 @@ def _add(schema: schema_pb2.Schema, feature: Feature) -> schema_pb2.Feature:
     if feature.transform[-1] is Transform.INTEGER:
         added.int_domain.min = -1 if feature.width > 1 else 0
         added.int_domain.max = feature.size - 1
+    tensor = schema.tensor_representation_group[""].tensor_representation[feature.name]
     if feature.scope is Scope.CONTEXT:
         added.shape.dim.add(size=feature.width)
+        tensor.dense_tensor.column_name = feature.name
+        tensor.dense_tensor.shape.dim.add(size=feature.width)
     else:
         added.value_count.min = feature.width
-        _represent_as_ragged(schema, feature)
+        _describe_ragged(tensor.ragged_tensor, feature)
     return added
 
 
-def _represent_as_ragged(schema: schema_pb2.Schema, feature: Feature) -> None:
-    group = schema.tensor_representation_group[""].tensor_representation
-    ragged = group[feature.name].ragged_tensor
+def _describe_ragged(
+    ragged: schema_pb2.TensorRepresentation.RaggedTensor, feature: Feature
+) -> None:
     ragged.feature_path.step.append(feature.name)
     ragged.row_partition_dtype = schema_pb2.TensorRepresentation.RowPartitionDType.INT64
     if feature.width > 1:

@@ -16,6 +16,8 @@ from data.features import Transform
 
 NUMERIC = {Scope.DOCUMENT: "document_numeric", Scope.CONTEXT: "context_numeric"}
 """The names of the packed numeric features, one vector per document and one per list."""
+TRANSFORM_SUFFIX = "$ragged_values"
+"""What Transform writes after the name of a ragged column."""
 MASK = "mask"
 """The name of the model input `[batch_size, list_size]` bool: where there is a document."""
 
@@ -80,7 +82,9 @@ def numeric_groups(spec: FeatureSpec, scope: Scope) -> list[list[Feature]]:
 
 def parse(serialized: tf.Tensor, transformed: TransformedSpec) -> columnar.Tensors:
     """Parses transformed lists `[batch_size]` as `data.columnar.parse` does."""
-    return columnar.parse(serialized, transformed.columns, labels=transformed.labels)
+    return columnar.parse(
+        serialized, transformed.columns, labels=transformed.labels, suffix=TRANSFORM_SUFFIX
+    )
 
 
 def to_model_inputs(

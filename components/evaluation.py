@@ -1,0 +1,70 @@
+"""Reading what the Evaluator found: metrics by slice, and why a model was not blessed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+
+
+@dataclasses.dataclass(frozen=True)
+class Slice:
+    """The metrics of one slice.
+
+    Attributes:
+      key: The slice's feature and value; empty for all lists together.
+      values: Metric values by name.
+      bounds: The ends of each metric's 95 % confidence interval, where it was computed.
+    """
+
+    key: dict[str, str]
+    values: dict[str, float]
+    bounds: dict[str, tuple[float, float]]
+
+
+def slices(uri: str, *, model: str = tfma.CANDIDATE_KEY) -> list[Slice]:
+    """Returns the metrics of the candidate (or of another model), slice by slice."""
+    output = tfma.load_eval_results(uri, model_name=model)
+    results = [r for r in output.get_results() if r.slicing_metrics]
+    return [
+        Slice({k: _text(v) for k, v in key}, *_split(metrics[""][""]))
+        for key, metrics in results[0].slicing_metrics
+    ]
+
+
+def overall_baseline(uri: str) -> Slice | None:
+    """Returns the blessed model's metrics over all lists, or None where there was no such model."""
+    if not tfma.load_eval_results(uri, model_name=tfma.BASELINE_KEY).get_results():
+        return None
+    return next(s for s in slices(uri, model=tfma.BASELINE_KEY) if not s.key)
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _split(metrics: dict[str, Any]) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    values: dict[str, float] = {}
+    bounds: dict[str, tuple[float, float]] = {}
+    for name, value in metrics.items():
+        if "boundedValue" in value:
+            bounded = value["boundedValue"]
+            values[name] = float(bounded["value"])
+            bounds[name] = (float(bounded["lowerBound"]), float(bounded["upperBound"]))
+        else:
+            values[name] = float(value.get("doubleValue", math.nan))
+    return values, bounds
+
+
+def failures(uri: str) -> Iterator[str]:
+    """Yields in plain words each threshold that the candidate missed."""
+    result = tfma.load_validation_result(uri)
+    for missing in result.missing_slices:
+        yield f"slice {missing} has no lists"
+    for found in result.metric_validations_per_slice:
+        where = ", ".join(f"{s.column}={_text(s.bytes_value)}" for s in found.slice_key.single_slice_keys)
+        for failure in found.failures:
+            yield f"{failure.metric_key.name}{' in ' + where if where else ''}: {failure.message}"

@@ -1,0 +1,194 @@
+"""The Beam pipeline of ExampleGen.
+
+An element is a batch of lists, never a document. Files are read in parallel, each in bounded
+memory; rows of one list that lie apart are brought together by its id.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import re
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io import fileio
+from apache_beam.runners.runner import PipelineResult
+from google.protobuf import wrappers_pb2
+from tfx.components.example_gen import base_example_gen_executor
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.types import standard_component_specs
+from tfx.utils import io_utils
+from tfx.utils import proto_utils
+
+from components.example_gen import steps
+from data import plain
+from data.errors import InputError
+from data.features import FeatureSpec
+from data.readers import Format
+from pipeline.config import ExamplesConfig
+
+REPORT = "ingestion.json"
+"""The file beside the examples with what was read, dropped and refused."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What the workers need, and a fingerprint of the code for the cache."""
+
+    config: ExamplesConfig
+    spec: FeatureSpec
+    code: str = ""
+
+
+class Executor(base_example_gen_executor.BaseExampleGenExecutor):
+    """Reads raw logs into columnar examples."""
+
+    _pipeline: beam.Pipeline
+    _refused_prefix: str
+
+    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802  TFX's name
+        """Not used: splits are made by list id, after reading."""
+        raise NotImplementedError
+
+    def Do(  # noqa: N802  TFX's name
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs the pipeline; raises InputError where too much of the input is bad."""
+        uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.EXAMPLES_KEY])
+        self._refused_prefix = os.path.join(uri, "refused")
+        with clear_errors():
+            super().Do(input_dict, output_dict, exec_properties)
+        job = _job(exec_properties)
+        report = summarize(self._pipeline.result, job.config)
+        io_utils.write_string_file(os.path.join(uri, REPORT), json.dumps(report, indent=2))
+
+    def GenerateExamplesByBeam(  # noqa: N802  TFX's name
+        self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
+    ) -> dict[str, beam.PCollection]:
+        """Returns the serialized examples of each split."""
+        self._pipeline = pipeline
+        job = _job(exec_properties)
+        inputs = example_gen_pb2.Input()
+        proto_utils.json_to_proto(
+            exec_properties[standard_component_specs.INPUT_CONFIG_KEY], inputs
+        )
+        base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+        examples, refused = {}, []
+        for split in inputs.splits:
+            lists = _read(pipeline, split.name, os.path.join(base, split.pattern), job)
+            refused.append(lists[steps.REFUSED])
+            for name, part in _divide(lists[steps.LISTS], split.name, job).items():
+                encoded = part | f"Encode[{name}]" >> beam.ParDo(
+                    steps.Encode(job.spec, job.config.lists, name, job.config.max_bad_share > 0)
+                ).with_outputs(steps.REFUSED, steps.IDS, main=steps.EXAMPLES)
+                examples[name] = encoded
+                refused.append(encoded[steps.REFUSED])
+        _refuse_shared_lists({name: part[steps.IDS] for name, part in examples.items()}, job)
+        _ = (
+            refused
+            | "Refused" >> beam.Flatten()
+            | "WriteRefused" >> beam.io.WriteToText(self._refused_prefix, ".txt")
+        )
+        return {name: part[steps.EXAMPLES] for name, part in examples.items()}
+
+
+def _job(exec_properties: dict[str, Any]) -> Job:
+    custom = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(
+        exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], custom
+    )
+    text = wrappers_pb2.StringValue()
+    custom.custom_config.Unpack(text)
+    return plain.from_json(Job, text.value)
+
+
+def _read(pipeline: beam.Pipeline, name: str, pattern: str, job: Job) -> Any:
+    lists = (
+        pipeline
+        | f"Pattern[{name}]" >> beam.Create([pattern])
+        | f"Match[{name}]" >> fileio.MatchAll()
+        | f"Path[{name}]" >> beam.Map(lambda match: match.path)
+        | f"Spread[{name}]" >> beam.Reshuffle()
+        | f"Read[{name}]"
+        >> beam.ParDo(steps.Read(job.config, job.spec)).with_outputs(
+            steps.REFUSED, main=steps.LISTS
+        )
+    )
+    if job.config.format not in (Format.CSV, Format.PARQUET):
+        return lists
+    merged = (
+        lists[steps.LISTS]
+        | f"ById[{name}]" >> beam.FlatMap(steps.by_id)
+        | f"Group[{name}]" >> beam.GroupByKey()
+        | f"Merge[{name}]" >> beam.MapTuple(steps.merge_runs)
+    )
+    return {steps.LISTS: merged, steps.REFUSED: lists[steps.REFUSED]}
+
+
+def _divide(lists: beam.PCollection, name: str, job: Job) -> dict[str, beam.PCollection]:
+    shares = job.config.hash_splits
+    if not shares:
+        return {name: lists}
+    return {
+        split: lists | f"Select[{split}]" >> beam.FlatMap(
+            functools.partial(steps.select, shares=shares, split=split)
+        )
+        for split in shares
+    }
+
+
+def _refuse_shared_lists(ids: dict[str, beam.PCollection], job: Job) -> None:
+    if not job.spec.list_id or len(ids) < 2:
+        return
+    named = [
+        part | f"Name[{name}]" >> beam.Map(lambda key, split: (key, split), split=name)
+        for name, part in ids.items()
+    ]
+    _ = (
+        named
+        | "AllIds" >> beam.Flatten()
+        | "SplitsOfId" >> beam.CombinePerKey(lambda splits: ",".join(sorted(set(splits))))
+        | "RefuseShared" >> beam.MapTuple(steps.refuse_shared)
+    )
+
+
+def summarize(result: PipelineResult, config: ExamplesConfig) -> dict[str, int]:
+    """Returns the counts of a run by name; raises InputError where too many were refused."""
+    counters = result.metrics().query()["counters"]
+    counts = {
+        c.key.metric.name: int(c.result)
+        for c in counters
+        if c.key.metric.namespace == steps.NAMESPACE
+    }
+    refused, kept = counts.get(steps.REFUSED, 0), counts.get(steps.LISTS, 0)
+    if refused > config.max_bad_share * (refused + kept):
+        raise InputError(
+            f"examples: {refused} of {refused + kept} records were refused, more than the share of"
+            f" {config.max_bad_share:g} that examples.max_bad_share allows"
+        )
+    for split in config.hash_splits or config.splits:
+        if not counts.get(f"{split} lists"):
+            raise InputError(f"examples: split '{split}' has no lists")
+    return dict(sorted(counts.items()))
+
+
+class clear_errors:  # noqa: N801  used as a statement
+    """Gives an InputError raised in a Beam worker back as such: Beam turns it into a text."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raises the InputError that the text of another error reports."""
+        if error is None or isinstance(error, InputError):
+            return
+        found = re.findall(r"InputError: (.*?)(?: \[while running [^\n]*)?(?:\n|$)", str(error))
+        if found:
+            raise InputError(found[0]) from None

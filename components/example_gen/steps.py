@@ -1,0 +1,174 @@
+"""The steps of ExampleGen's pipeline: functions of batches of lists."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import functools
+import hashlib
+import itertools
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from tfx_bsl.coders import example_coder
+
+from data import checks
+from data import policies
+from data import readers
+from data.errors import InputError
+from data.features import FeatureSpec
+from data.features import Scope
+from data.lists import Lists
+from data.lists import merge
+from data.lists import to_arrow
+from pipeline.config import TRAIN
+from pipeline.config import ExamplesConfig
+
+LISTS, REFUSED, EXAMPLES, IDS = "lists", "refused", "examples", "ids"
+"""The outputs of the steps."""
+NAMESPACE = "ranking"
+"""The namespace of the counters."""
+
+
+def count(name: str, number: int) -> None:
+    """Adds to a counter of the run."""
+    beam.metrics.Metrics.counter(NAMESPACE, name).inc(int(number))
+
+
+class _Refusals:
+    """Collects refusals of one call; the first ends the run where none is allowed."""
+
+    def __init__(self, allowed: bool) -> None:
+        self._allowed = allowed
+        self.found: list[str] = []
+
+    def __call__(self, refusal: readers.Refusal) -> None:
+        if not self._allowed:
+            raise InputError(str(refusal))
+        count(REFUSED, 1)
+        self.found.append(str(refusal))
+
+    def drain(self) -> Iterator[beam.pvalue.TaggedOutput]:
+        found, self.found = self.found, []
+        for text in found:
+            yield beam.pvalue.TaggedOutput(REFUSED, text)
+
+
+class Read(beam.DoFn):
+    """From a file's path to batches of sound lists."""
+
+    def __init__(self, config: ExamplesConfig, spec: FeatureSpec) -> None:
+        super().__init__()
+        self._config, self._spec = config, spec
+
+    def process(self, path: str) -> Iterator[Any]:
+        """Yields the lists of a file, and what was refused."""
+        refusals = _Refusals(self._config.max_bad_share > 0)
+        config = self._config
+        for lists in readers.read(
+            path, format=config.format, spec=self._spec, options=config.options, refuse=refusals
+        ):
+            sound = checks.check(lists, self._spec, refusals)
+            yield from refusals.drain()
+            if len(sound):
+                yield sound
+        yield from refusals.drain()
+
+
+class Encode(beam.DoFn):
+    """From batches of lists to examples, after the policies of their split.
+
+    Lists are cut or left out for training only: evaluation sees every list whole.
+    """
+
+    def __init__(
+        self, spec: FeatureSpec, policy: policies.ListPolicy, split: str, allowed: bool
+    ) -> None:
+        super().__init__()
+        if split != TRAIN:
+            policy = dataclasses.replace(policy, max_list_size=0, no_relevant=policies.NoRelevant.KEEP)
+        self._spec, self._policy, self._split, self._allowed = spec, policy, split, allowed
+
+    def process(self, lists: Lists) -> Iterator[Any]:
+        """Yields serialized examples, list ids, and what was refused."""
+        refusals = _Refusals(self._allowed)
+        tally: Callable[[str, int], None] = lambda name, n: count(f"{self._split} {name}", n)
+        kept = policies.apply(lists, self._policy, self._spec, refusals, tally)
+        yield from refusals.drain()
+        if not len(kept):
+            return
+        count(LISTS, len(kept))
+        tally("lists", len(kept))
+        tally("documents", kept.sizes.sum())
+        yield from _encoder().encode(to_arrow(kept, self._spec))
+        for key in kept.ids:
+            yield beam.pvalue.TaggedOutput(IDS, key)
+
+
+@functools.lru_cache
+def _encoder() -> example_coder.RecordBatchToExamplesEncoder:
+    return example_coder.RecordBatchToExamplesEncoder()
+
+
+def by_id(lists: Lists) -> Iterator[tuple[bytes, Lists]]:
+    """Yields each list (or run of rows of a list) by itself, with its id."""
+    for index, key in enumerate(lists.ids):
+        yield key, lists.keep_lists(np.arange(len(lists)) == index)
+
+
+def merge_runs(key: bytes, runs: Iterable[Lists]) -> Lists:
+    """Makes one list of all runs of rows with its id, in the order of the files."""
+    ordered = sorted(runs, key=lambda run: _natural(run.origins[0]))
+    merged = merge(ordered)
+    context = {}
+    for name, scope in merged.scopes.items():
+        if scope is Scope.CONTEXT:
+            context[name] = merged.values[name][:1]
+            differs = (merged.values[name] != context[name]).any(axis=1)
+            if differs.any():
+                raise InputError(
+                    f"{merged.origins[int(differs.argmax())]}: column '{name}' of list"
+                    f" '{key.decode(errors='replace')}' differs from {merged.origins[0]};"
+                    " expected one value per list"
+                )
+    return dataclasses.replace(
+        merged,
+        ids=[key],
+        origins=merged.origins[:1],
+        sizes=merged.sizes.sum(keepdims=True),
+        values={**merged.values, **context},
+    )
+
+
+def _natural(origin: str) -> list[tuple[bool, int, str]]:
+    parts = ("".join(group) for _, group in itertools.groupby(origin, str.isdecimal))
+    return [(p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
+
+
+def select(lists: Lists, shares: Mapping[str, int], split: str) -> Iterator[Lists]:
+    """Yields the lists whose id falls to a split: the same id, the same split, on any machine."""
+    bounds = list(itertools.accumulate(shares.values()))
+    names = list(shares)
+    chosen = np.array(
+        [names[bisect.bisect(bounds, _bucket(key, bounds[-1]))] == split for key in lists.ids]
+    )
+    if chosen.any():
+        yield lists.keep_lists(chosen)
+
+
+def _bucket(key: bytes, total: int) -> int:
+    return int.from_bytes(hashlib.sha256(key).digest()[:8], "big") % total
+
+
+def refuse_shared(key: bytes, splits: str) -> None:
+    """Raises InputError where a list is in more than one split."""
+    if "," in splits:
+        raise InputError(
+            f"examples: list '{key.decode(errors='replace')}' is in the splits"
+            f" {splits.replace(',', ' and ')}; expected each list in one split"
+        )

@@ -1,0 +1,124 @@
+"""The Pusher that publishes a blessed model as a version that appears at once, with a manifest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.components.pusher import executor
+from tfx.dsl.components.base import base_component
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils
+from tfx.types import component_spec
+from tfx.types import standard_artifacts
+from tfx.types import standard_component_specs
+from tfx.utils import json_utils
+from tfx.utils import proto_utils
+
+from components import evaluation
+from models import versions
+
+EVALUATION, EXAMPLES = "evaluation", "examples"
+
+
+class Executor(executor.Executor):
+    """TFX's executor with our store of versions in the place of its copy."""
+
+    def Do(  # noqa: N802  TFX's name
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Publishes the model if it is blessed."""
+        pushed = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.PUSHED_MODEL_KEY]
+        )
+        if not self.CheckBlessing(input_dict):
+            self._MarkNotPushed(pushed)
+            return
+        destination = pusher_pb2.PushDestination()
+        proto_utils.json_to_proto(
+            exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination
+        )
+        settings = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+        published = versions.publish(
+            Path(self.GetModelPath(input_dict)),
+            Path(destination.filesystem.base_directory),
+            manifest=_manifest(input_dict, settings),
+        )
+        self._MarkPushed(
+            pushed,
+            pushed_destination=str(published.path),
+            pushed_version=str(published.version),
+        )
+
+
+def _manifest(input_dict: dict[str, list[Any]], settings: dict[str, Any]) -> dict[str, Any]:
+    examples = artifact_utils.get_single_instance(input_dict[EXAMPLES])
+    found = artifact_utils.get_single_uri(input_dict[EVALUATION])
+    overall = next(s for s in evaluation.slices(found) if not s.key)
+    return {
+        "data": {
+            "splits": artifact_utils.decode_split_names(examples.split_names),
+            "span": examples.span,
+            "version": examples.version,
+            "fingerprint": examples.get_string_custom_property("input_fingerprint"),
+        },
+        "metrics": {"contract": settings["contract"], "values": overall.values},
+        "config": json.loads(settings["config"]),
+    }
+
+
+class PusherSpec(component_spec.ComponentSpec):
+    """The standard Pusher's inputs and outputs, with what the manifest tells of."""
+
+    PARAMETERS = standard_component_specs.PusherSpec.PARAMETERS
+    INPUTS = standard_component_specs.PusherSpec.INPUTS | {
+        EVALUATION: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        EXAMPLES: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
+    OUTPUTS = standard_component_specs.PusherSpec.OUTPUTS
+
+
+class Pusher(base_component.BaseComponent):
+    """Publishes a blessed model.
+
+    Args:
+      model: The model.
+      model_blessing: The Evaluator's verdict.
+      evaluation: Its metrics.
+      examples: What the model was trained on.
+      base: The folder that the model server watches.
+      contract: The metric contract in words.
+      config: The configuration as JSON.
+    """
+
+    SPEC_CLASS = PusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        model: types.BaseChannel,
+        model_blessing: types.BaseChannel,
+        evaluation: types.BaseChannel,
+        examples: types.BaseChannel,
+        base: str,
+        contract: str,
+        config: str,
+    ) -> None:
+        filesystem = pusher_pb2.PushDestination.Filesystem(base_directory=base)
+        spec = PusherSpec(
+            model=model,
+            model_blessing=model_blessing,
+            evaluation=evaluation,
+            examples=examples,
+            push_destination=pusher_pb2.PushDestination(filesystem=filesystem),
+            custom_config=json_utils.dumps({"contract": contract, "config": config}),
+            pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+        )
+        super().__init__(spec=spec)

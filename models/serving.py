@@ -1,0 +1,143 @@
+"""The published model: raw lists in, scores out, the transform graph inside.
+
+Three signatures go through the same transform graph, the same padding and the same model. None
+scores a document alone: a model may look across its list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from data import columnar
+from data import elwc
+from data import elwc_writer
+from data import plain
+from data import transformed as transformed_lib
+from data.features import DType
+from data.features import Feature
+from data.features import FeatureSpec
+from data.features import Scope
+from data.lists import dtypes
+from data.transformed import MASK
+from data.transformed import TransformedSpec
+
+PREDICT = "predict"
+"""ELWC requests `examples`, `[batch_size]` strings; also the default signature."""
+COLUMNAR = "columnar"
+"""Stored lists `examples`, `[batch_size]` serialized `tf.Example`s."""
+RAW = "raw"
+"""One padded tensor per column, and `list_size`: what a JSON client sends."""
+SCORES = "scores"
+"""The output of each: `[batch_size, list_size]` float32."""
+PADDING_SCORE = float(tf.float32.min)
+"""The score in places without a document: below any real one, and a number in JSON."""
+
+EXTRA = "assets.extra"
+SPEC_FILE = "feature_spec.json"
+WARMUP_FILE = "tf_serving_warmup_requests"
+
+Transform = Callable[[columnar.Tensors], columnar.Tensors]
+
+
+class Servable(tf.Module):
+    """A ranker with its transform graph.
+
+    Args:
+      model: Maps model inputs to scores.
+      transform: The transform graph, from raw to transformed lists.
+      transformed: The shapes in between.
+    """
+
+    def __init__(
+        self, model: tf.keras.Model, transform: Transform, transformed: TransformedSpec
+    ) -> None:
+        super().__init__(name="servable")
+        self.model, self.transform = model, transform
+        self.transformed = transformed
+
+    def score(self, raw: columnar.Tensors) -> dict[str, tf.Tensor]:
+        """Scores raw lists as `data.columnar.parse` gives them."""
+        tensors = self.transform(raw)
+        inputs = transformed_lib.to_model_inputs(tensors, self.transformed)
+        scores = self.model(inputs, training=False)
+        return {SCORES: tf.where(inputs[MASK], scores, PADDING_SCORE)}
+
+    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
+        """Returns the signatures of the exported model."""
+        features = self.transformed.spec.features
+        strings = tf.TensorSpec([None], tf.string, name="examples")
+
+        @tf.function(input_signature=[strings])
+        def predict(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self.score(elwc.parse(examples, features))
+
+        @tf.function(input_signature=[strings])
+        def stored(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self.score(columnar.parse(examples, features))
+
+        @tf.function(input_signature=[raw_signature(self.transformed.spec)])
+        def raw(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return self.score(columnar.from_dense(tensors, features))
+
+        by_name = {PREDICT: predict, COLUMNAR: stored, RAW: raw}
+        return by_name | {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: predict}
+
+
+def raw_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
+    """Returns the tensors of the raw signature: see `data.columnar.from_dense`."""
+    tensors = {columnar.LIST_SIZE: tf.TensorSpec([None], tf.int64, name=columnar.LIST_SIZE)}
+    for f in spec.features:
+        shape = [None, f.width] if f.scope is Scope.CONTEXT else [None, None, f.width]
+        tensors[f.name] = tf.TensorSpec(shape, columnar.TF_DTYPES[f.dtype], name=f.name)
+    return tensors
+
+
+def export(servable: Servable, folder: Path, *, warmup: list[bytes]) -> None:
+    """Writes a SavedModel that stock TensorFlow Serving answers requests with.
+
+    Args:
+      servable: The model.
+      folder: The SavedModel's folder, which must not exist.
+      warmup: ELWC requests that the server replays before it takes traffic.
+    """
+    tf.saved_model.save(servable, str(folder), signatures=servable.signatures())
+    extra = folder / EXTRA
+    extra.mkdir()
+    (extra / SPEC_FILE).write_text(plain.to_json(servable.transformed.spec))
+    write_warmup(extra / WARMUP_FILE, warmup)
+
+
+def write_warmup(path: Path, requests: list[bytes]) -> None:
+    """Writes TensorFlow Serving's warm-up file: one `PredictionLog` per request."""
+    from tensorflow_serving.apis import predict_pb2
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for request in requests:
+            predict = predict_pb2.PredictRequest()
+            predict.model_spec.signature_name = PREDICT
+            predict.inputs["examples"].CopyFrom(tf.make_tensor_proto([request]))
+            log = prediction_log_pb2.PredictLog(request=predict)
+            entry = prediction_log_pb2.PredictionLog(predict_log=log)
+            writer.write(entry.SerializeToString())
+
+
+def sample_request(spec: FeatureSpec, n_documents: int) -> bytes:
+    """Returns an ELWC request of the right form, every value its default or a neutral one."""
+    rows = {feature.name: [_neutral(feature)] * feature.width for feature in spec.features}
+    by_scope: dict[Scope, dict[str, list[Any]]] = {scope: {} for scope in Scope}
+    for feature in spec.features:
+        by_scope[feature.scope][feature.name] = rows[feature.name]
+    documents = [by_scope[Scope.DOCUMENT]] * n_documents
+    return elwc_writer.encode(by_scope[Scope.CONTEXT], documents, dtypes(spec))
+
+
+def _neutral(feature: Feature) -> float | int | bytes:
+    if feature.dtype is DType.STRING:
+        return str(feature.default or "").encode()
+    number = feature.default or 0
+    return float(number) if feature.dtype is DType.FLOAT else int(number)

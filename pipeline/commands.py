@@ -1,0 +1,72 @@
+"""The commands of the command line, one function each."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline import decode
+
+
+def run(options: argparse.Namespace) -> None:
+    """Runs the pipeline."""
+    config = decode.load(vars(options).get("config"))
+    from pipeline import runners  # loads TFX, after the configuration is known to be sound
+
+    runners.run(config, verbose=vars(options).get("verbose", False))
+
+
+def check(options: argparse.Namespace) -> None:
+    """Reads a configuration."""
+    config = decode.load(options.config)
+    print(
+        f"{config.pipeline.name}: {len(config.features.features)} features,"
+        f" model {config.model.family}, loss {config.train.loss}"
+    )
+
+
+def configs(options: argparse.Namespace) -> None:
+    """Lists the shipped configurations with the first line of each."""
+    del options
+    for name, path in decode.shipped().items():
+        purpose = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        print(f"{name:24} {purpose}")
+
+
+def score(options: argparse.Namespace) -> None:
+    """Ranks the documents of a file."""
+    from models import scoring
+
+    for ranked in scoring.rank(options.model, options.input, top=options.top):
+        print(scoring.to_json(ranked) if options.json else scoring.render(ranked))
+
+
+def versions(options: argparse.Namespace) -> None:
+    """Lists the published versions, newest first."""
+    from models import versions as store
+
+    for version in store.versions(_models(options)):
+        print(store.describe(version))
+
+
+def rollback(options: argparse.Namespace) -> None:
+    """Goes back to an earlier version."""
+    from models import versions as store
+
+    print(f"serving version {store.rollback(_models(options), options.to).version}")
+
+
+def _models(options: argparse.Namespace) -> Path:
+    return Path(options.models or decode.load(options.config).push.base)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
+    "check": check,
+    "configs": configs,
+    "rollback": rollback,
+    "run": run,
+    "score": score,
+    "versions": versions,
+}

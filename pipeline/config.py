@@ -1,0 +1,205 @@
+"""The configuration: one nested frozen dataclass, one TOML table for each."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import Any
+
+from data.errors import InputError
+from data.errors import did_you_mean
+from data.features import FeatureSpec
+from data.features import Scope
+from data.policies import ListPolicy
+from data.readers import Format
+from data.readers import ReadOptions
+from data.synthetic import Synthetic
+from models import registry
+from models.metrics import MetricContract
+from models.metrics import parse_metric
+from models.metrics import preset
+from models.training import TrainConfig
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+
+class Engine(str, enum.Enum):
+    """Where the pipeline runs."""
+
+    LOCAL = "local"
+
+
+@dataclasses.dataclass(frozen=True)
+class PipelineConfig:
+    """The run as a whole.
+
+    Attributes:
+      name: The pipeline's name.
+      root: The folder of its artifacts and metadata.
+      engine: Where it runs.
+      cache: Whether a node whose inputs did not change is skipped.
+      beam_pipeline_args: Options for Apache Beam, such as `--runner=FlinkRunner`.
+    """
+
+    name: str
+    root: str
+    engine: Engine = Engine.LOCAL
+    cache: bool = True
+    beam_pipeline_args: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.name or not all(c.isalnum() or c in "-_" for c in self.name):
+            raise InputError(f"name must be letters, digits, '-' or '_', found '{self.name}'")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExamplesConfig:
+    """The raw logs.
+
+    Attributes:
+      format: elwc, libsvm, csv or parquet.
+      base: The folder of the files.
+      splits: Split names and file patterns below `base`; `{SPAN}`, `{VERSION}` and
+        `{YYYY}-{MM}-{DD}` stand for the newest span of the logs.
+      hash_splits: Split names and shares, for logs under one pattern: a list goes to a split by
+        the hash of its id.
+      span: The span to train on, 0 for the newest.
+      max_bad_share: The share of records that may be refused before the run stops.
+      options: How the format is read.
+      lists: What is done about long lists, duplicates and labels.
+      synthetic: Lists to generate into `base` first.
+    """
+
+    format: Format
+    base: str
+    splits: dict[str, str]
+    hash_splits: dict[str, int] = dataclasses.field(default_factory=dict)
+    span: int = 0
+    max_bad_share: float = 0.0
+    options: ReadOptions = ReadOptions()
+    lists: ListPolicy = ListPolicy()
+    synthetic: Synthetic | None = None
+
+    def __post_init__(self) -> None:
+        names = set(self.hash_splits or self.splits)
+        if not {TRAIN, VALIDATION} <= names:
+            raise InputError(
+                f"splits must include '{TRAIN}' and '{VALIDATION}', found {sorted(names)}"
+            )
+        if self.hash_splits and len(self.splits) != 1:
+            raise InputError("hash_splits needs exactly one pattern in splits")
+        if not 0 <= self.max_bad_share < 1:
+            raise InputError(f"max_bad_share must be in [0, 1), found {self.max_bad_share}")
+
+    @property
+    def evaluation_split(self) -> str:
+        """The split that judges the model: test, or validation where there is none."""
+        return TEST if TEST in (self.hash_splits or self.splits) else VALIDATION
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """The model.
+
+    Attributes:
+      family: Its family's name.
+      settings: An instance of that family's configuration.
+    """
+
+    family: str
+    settings: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Threshold:
+    """What a metric must reach for the model to be blessed.
+
+    Attributes:
+      at_least: The lowest value.
+      at_most: The highest value, for metrics of which less is better.
+      max_loss: How much worse than the latest blessed model it may be.
+    """
+
+    at_least: float | None = None
+    at_most: float | None = None
+    max_loss: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+    """The gate.
+
+    Attributes:
+      thresholds: For each gated metric what it must reach.
+      metrics: The metrics to report.
+      contract: The preset of the metric contract.
+      slices: Context features to report by, each value apart.
+      confidence_intervals: Whether to add 95 % intervals by Poisson bootstrap.
+    """
+
+    thresholds: dict[str, Threshold]
+    metrics: tuple[str, ...] = (
+        "ndcg@1", "ndcg@5", "ndcg@10", "mrr@10", "map", "precision@5", "recall@10", "arp",
+    )  # fmt: skip
+    contract: str = "default"
+    slices: tuple[str, ...] = ()
+    confidence_intervals: bool = True
+
+    def __post_init__(self) -> None:
+        preset(self.contract)
+        for name in self.metrics:
+            parse_metric(name)
+        for name in self.thresholds:
+            if name not in self.metrics:
+                near = did_you_mean(name, self.metrics)
+                raise InputError(f"thresholds: '{name}' is not among the metrics.{near}")
+        bounds = [t.at_least is not None or t.at_most is not None for t in self.thresholds.values()]
+        if not any(bounds):
+            raise InputError(
+                "thresholds: at least one 'at_least' or 'at_most' is needed; without it the first"
+                " model would be blessed whatever it does"
+            )
+
+    @property
+    def metric_contract(self) -> MetricContract:
+        """The conventions behind the numbers."""
+        return preset(self.contract)
+
+
+@dataclasses.dataclass(frozen=True)
+class PushConfig:
+    """Where blessed models go.
+
+    Attributes:
+      base: The folder that the model server watches.
+    """
+
+    base: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything about one pipeline."""
+
+    pipeline: PipelineConfig
+    examples: ExamplesConfig
+    features: FeatureSpec
+    model: ModelConfig
+    train: TrainConfig
+    evaluation: EvaluationConfig
+    push: PushConfig
+
+    def __post_init__(self) -> None:
+        registry.family(self.model.family)
+        context = [f.name for f in self.features.features if f.scope is Scope.CONTEXT]
+        for name in self.evaluation.slices:
+            if name not in context:
+                near = did_you_mean(name, context)
+                raise InputError(f"evaluation.slices: '{name}' is no context feature.{near}")
+        if self.train.metric not in self.evaluation.metrics:
+            near = did_you_mean(self.train.metric, self.evaluation.metrics)
+            raise InputError(
+                f"train.metric: '{self.train.metric}' is not among evaluation.metrics.{near}"
+            )
+        if self.examples.hash_splits and not self.features.list_id:
+            raise InputError("examples.hash_splits needs features.list_id: lists are split by it")

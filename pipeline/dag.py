@@ -1,0 +1,154 @@
+"""The pipeline: which nodes, and what flows between them. Every engine runs this one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base import base_node
+from tfx.orchestration import metadata
+from tfx.proto import trainer_pb2
+from tfx.proto import transform_pb2
+
+from components import evaluator
+from components import trainer
+from components import transform
+from components.example_gen.component import RankingExampleGen
+from components.pusher import Pusher
+from components.schema import RankingSchema
+from components.validator import ExampleValidator
+from data import plain
+from pipeline.config import TRAIN
+from pipeline.config import VALIDATION
+from pipeline.config import Config
+
+PACKAGES = ("data", "models", "components")
+
+NO_STAGING = "--sdk_container_image=local"
+"""Keeps TFX from packing its own sources for every node, which takes 5 s each.
+
+It does so unless the Beam options name an image, whose workers have the code already, as the
+in-process workers of the local engine do.
+"""
+
+
+def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
+    """Builds the pipeline of a configuration."""
+    root = os.path.abspath(config.pipeline.root)
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.pipeline.name,
+        pipeline_root=os.path.join(root, "artifacts"),
+        components=create_nodes(config),
+        enable_cache=config.pipeline.cache,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            metadata_path(config)
+        ),
+        beam_pipeline_args=list(config.pipeline.beam_pipeline_args) or [NO_STAGING],
+    )
+
+
+def metadata_path(config: Config) -> str:
+    """Returns the file of the local ML Metadata store."""
+    return os.path.join(os.path.abspath(config.pipeline.root), "metadata.sqlite")
+
+
+def create_nodes(config: Config) -> list[base_node.BaseNode]:
+    """Builds the nodes in the order they run."""
+    spec, code = plain.to_json(config.features), code_fingerprint()
+    example_gen = RankingExampleGen(config.examples, config.features, code=code)
+    examples = example_gen.outputs["examples"]
+    statistics_gen = tfx.components.StatisticsGen(examples=examples)
+    schema_gen = RankingSchema(spec=spec, code=code)
+    schema = schema_gen.outputs["schema"]
+    validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
+    transform_node = tfx.components.Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn=_path(transform.preprocessing_fn),
+        splits_config=transform_pb2.SplitsConfig(analyze=[TRAIN], transform=[TRAIN, VALIDATION]),
+        custom_config={"spec": spec, "code": code},
+        disable_statistics=True,
+    )
+    transform_node.add_upstream_node(validator)
+    trainer_node = tfx.components.Trainer(
+        run_fn=_path(trainer.run_fn),
+        examples=transform_node.outputs["transformed_examples"],
+        transform_graph=transform_node.outputs["transform_graph"],
+        schema=schema,
+        train_args=trainer_pb2.TrainArgs(splits=[TRAIN]),
+        eval_args=trainer_pb2.EvalArgs(splits=[VALIDATION]),
+        custom_config=_trainer_config(config),
+    )
+    model = trainer_node.outputs["model"]
+    resolver, evaluator_node = _gate(config, examples, schema, model)
+    pusher = Pusher(
+        model=model,
+        model_blessing=evaluator_node.outputs["blessing"],
+        evaluation=evaluator_node.outputs["evaluation"],
+        examples=examples,
+        base=os.path.abspath(config.push.base),
+        contract=config.evaluation.metric_contract.describe(),
+        config=plain.to_json(config),
+    )
+    return [
+        example_gen,
+        statistics_gen,
+        schema_gen,
+        validator,
+        transform_node,
+        trainer_node,
+        resolver,
+        evaluator_node,
+        pusher,
+    ]
+
+
+def _gate(
+    config: Config,
+    examples: tfx.types.BaseChannel,
+    schema: tfx.types.BaseChannel,
+    model: tfx.types.BaseChannel,
+) -> tuple[base_node.BaseNode, base_node.BaseNode]:
+    resolver = tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id("LatestBlessedModel")
+    node = tfx.components.Evaluator(
+        examples=examples,
+        model=model,
+        baseline_model=resolver.outputs["model"],
+        eval_config=evaluator.eval_config(config.evaluation, config.features),
+        schema=schema,
+        example_splits=[config.examples.evaluation_split],
+    )
+    return resolver, node
+
+
+def _trainer_config(config: Config) -> dict[str, object]:
+    return {
+        "spec": plain.to_json(config.features),
+        "family": config.model.family,
+        "settings": plain.to_json(config.model.settings),
+        "train": plain.to_json(config.train),
+        "metrics": list(config.evaluation.metrics),
+        "contract": plain.to_json(config.evaluation.metric_contract),
+        "state_dir": os.path.join(os.path.abspath(config.pipeline.root), "training"),
+        "code": code_fingerprint(),
+    }
+
+
+def _path(function: object) -> str:
+    return f"{function.__module__}.{function.__qualname__}"  # type: ignore[attr-defined]
+
+
+def code_fingerprint() -> str:
+    """Returns a hash of our code, so that the cache sees an edit: TFX looks at names only."""
+    top = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((top / package).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,139 @@
+"""The end of a run: one table, the verdict on the model, and how to use it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from components import evaluation
+from components.example_gen.executor import REPORT
+from pipeline import lineage
+from pipeline.config import Config
+from pipeline.progress import NodeTime
+
+
+def render(config: Config, times: dict[str, NodeTime]) -> str:
+    """Returns the report on a run that has ended.
+
+    Args:
+      config: What ran.
+      times: What each node cost.
+    """
+    found = lineage.outputs(config)
+    parts = [table(["node", "seconds", "CPU", "lists", "documents"], _nodes(config, times, found))]
+    counts = _ingestion(found)
+    dropped = {k: v for k, v in counts.items() if not k.endswith((" lists", " documents")) and k != "lists"}
+    if dropped:
+        parts.append("\n".join(f"ingestion: {name}: {number}" for name, number in dropped.items()))
+    evaluated = found.get("Evaluator", {})
+    if "evaluation" in evaluated:
+        parts += list(_verdict(config, evaluated, found))
+    return "\n\n".join(parts)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Lays out rows under a header; the first column to the left, the others to the right.
+
+    >>> print(table(["node", "s"], [["Trainer", "12"]]))
+    node      s
+    -------  --
+    Trainer  12
+    """
+    lines = [list(header), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _ingestion(found: dict[str, lineage.Artifacts]) -> dict[str, int]:
+    examples = found.get("RankingExampleGen", {}).get("examples")
+    if examples is None:
+        return {}
+    with open(os.path.join(examples.uri, REPORT), encoding="utf-8") as file:
+        counts: dict[str, int] = json.load(file)
+    return counts
+
+
+def _nodes(
+    config: Config, times: dict[str, NodeTime], found: dict[str, lineage.Artifacts]
+) -> Iterator[list[str]]:
+    counts = _ingestion(found)
+    splits = list(config.examples.hash_splits or config.examples.splits)
+    seen = {
+        "RankingExampleGen": splits,
+        "StatisticsGen": splits,
+        "Transform": ["train", "validation"],
+        "Trainer": ["train", "validation"],
+        "Evaluator": [config.examples.evaluation_split],
+    }
+    for node, cost in times.items():
+        of = seen.get(node, [])
+        sums = [sum(counts.get(f"{s} {what}", 0) for s in of) for what in ("lists", "documents")]
+        numbers = [f"{n:,}" if of else "" for n in sums]
+        seconds = "cached" if cost.cached else f"{cost.seconds:.1f}"
+        yield [node, seconds, f"{cost.cpu_seconds:.1f}", *numbers]
+    total = [sum(c.seconds for c in times.values()), sum(c.cpu_seconds for c in times.values())]
+    yield ["all", *(f"{t:.1f}" for t in total), "", ""]
+
+
+def _verdict(
+    config: Config, evaluated: lineage.Artifacts, found: dict[str, lineage.Artifacts]
+) -> Iterator[str]:
+    uri = evaluated["evaluation"].uri
+    candidate = evaluation.slices(uri)
+    overall = next(s for s in candidate if not s.key)
+    baseline = evaluation.overall_baseline(uri)
+    yield "\n".join(
+        [
+            f"metrics over split '{config.examples.evaluation_split}'"
+            f" ({config.evaluation.metric_contract.describe()})",
+            table(["metric", "model", "95 % interval", "blessed before"], _metrics(overall, baseline)),
+        ]
+    )
+    by_slice = [s for s in candidate if s.key]
+    if by_slice:
+        yield table(["slice", *config.evaluation.thresholds], _slices(by_slice, config))
+    yield "\n".join(_decision(config, evaluated, found))
+
+
+def _metrics(
+    overall: evaluation.Slice, baseline: evaluation.Slice | None
+) -> Iterator[list[str]]:
+    for name, value in overall.values.items():
+        interval = "{:.4f} .. {:.4f}".format(*overall.bounds[name]) if name in overall.bounds else ""
+        before = f"{baseline.values[name]:.4f}" if baseline else "none"
+        number = f"{value:.4f}" if name != "example_count" else f"{value:.0f}"
+        yield [name, number, interval, before]
+
+
+def _slices(slices: list[evaluation.Slice], config: Config) -> Iterator[list[str]]:
+    for found in slices:
+        key = ", ".join(f"{name}={value}" for name, value in found.key.items())
+        yield [key, *(f"{found.values[name]:.4f}" for name in config.evaluation.thresholds)]
+
+
+def _decision(
+    config: Config, evaluated: lineage.Artifacts, found: dict[str, lineage.Artifacts]
+) -> Iterator[str]:
+    blessed = evaluated["blessing"].custom_properties["blessed"].int_value == 1
+    if not blessed:
+        yield "not blessed, not published:"
+        yield from (f"  {reason}" for reason in evaluation.failures(evaluated["evaluation"].uri))
+        return
+    yield "blessed: every threshold holds"
+    pushed = found["Pusher"]["pushed_model"].custom_properties
+    yield (
+        f"published: version {pushed['pushed_version'].string_value}"
+        f" in {pushed['pushed_destination'].string_value}"
+    )
+    yield "rank a file of ELWC records or JSON lines with it:"
+    yield f"  ranking-pipelines score --model {config.push.base} --input FILE"

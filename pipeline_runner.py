@@ -1,0 +1,65 @@
+"""The one entry: reads the configuration, builds the pipeline, runs it on its engine.
+
+Without arguments it runs the pipeline that `RANKING_CONFIG` names, as `tfx run create` wants it;
+with them it is the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+
+from data.errors import InputError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the command line."""
+    top = argparse.ArgumentParser(prog="ranking-pipelines", description=__doc__)
+    commands = top.add_subparsers(dest="command", metavar="command")
+    run = commands.add_parser("run", help="run the pipeline, from logs to a published model")
+    _add_config(run)
+    run.add_argument("--verbose", action="store_true", help="show the logs of TFX")
+    commands.add_parser("configs", help="list the shipped configurations")
+    check = commands.add_parser("check", help="read a configuration and say what is wrong with it")
+    _add_config(check)
+    score = commands.add_parser("score", help="rank the documents of a file with a model")
+    score.add_argument("--model", required=True, help="a SavedModel, or the folder of versions")
+    score.add_argument("--input", required=True, help="ELWC TFRecord or JSON lines")
+    score.add_argument("--top", type=int, help="documents to print per list (default: all)")
+    score.add_argument("--json", action="store_true", help="print JSON lines")
+    listing = commands.add_parser("versions", help="list the published versions")
+    rollback = commands.add_parser("rollback", help="retire the newest published version")
+    rollback.add_argument("--to", type=int, help="the version to go back to")
+    for command in (listing, rollback):
+        _add_config(command)
+        command.add_argument("--models", help="the folder of versions (default: push.base)")
+    return top
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config",
+        help="a TOML file or a shipped configuration's name (default: RANKING_CONFIG, or synthetic)",
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; returns its exit status, 2 for a mistake in the input."""
+    options = parser().parse_args(sys.argv[1:] if arguments is None else arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")  # of third parties: ours are errors in the tests
+    from pipeline import commands  # loads TensorFlow, which --help does not need
+
+    try:
+        commands.COMMANDS[options.command or "run"](options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    if status := main():
+        sys.exit(status)
