@@ -25,21 +25,30 @@ class Slice:
     bounds: dict[str, tuple[float, float]]
 
 
-def slices(uri: str, *, model: str = tfma.CANDIDATE_KEY) -> list[Slice]:
-    """Returns the metrics of the candidate (or of another model), slice by slice."""
-    output = tfma.load_eval_results(uri, model_name=model)
-    results = [r for r in output.get_results() if r.slicing_metrics]
-    return [
-        Slice({k: _text(v) for k, v in key}, *_split(metrics[""][""]))
-        for key, metrics in results[0].slicing_metrics
-    ]
+def slices(uri: str) -> list[Slice]:
+    """Returns the metrics of the candidate, slice by slice."""
+    return _slices(uri, tfma.CANDIDATE_KEY if _compared(uri) else None)
+
+
+def overall(slices_of_model: list[Slice]) -> Slice:
+    """Returns the slice of all lists together."""
+    return next(found for found in slices_of_model if not found.key)
 
 
 def overall_baseline(uri: str) -> Slice | None:
     """Returns the blessed model's metrics over all lists, or None where there was no such model."""
-    if not tfma.load_eval_results(uri, model_name=tfma.BASELINE_KEY).get_results():
-        return None
-    return next(s for s in slices(uri, model=tfma.BASELINE_KEY) if not s.key)
+    return overall(_slices(uri, tfma.BASELINE_KEY)) if _compared(uri) else None
+
+
+def _compared(uri: str) -> bool:
+    return any(model.is_baseline for model in tfma.load_eval_result(uri).config.model_specs)
+
+
+def _slices(uri: str, model: str | None) -> list[Slice]:
+    return [
+        Slice({k: _text(v) for k, v in key}, *_split(metrics[""][""]))
+        for key, metrics in tfma.load_eval_result(uri, model_name=model).slicing_metrics
+    ]
 
 
 def _text(value: Any) -> str:
@@ -65,6 +74,8 @@ def failures(uri: str) -> Iterator[str]:
     for missing in result.missing_slices:
         yield f"slice {missing} has no lists"
     for found in result.metric_validations_per_slice:
-        where = ", ".join(f"{s.column}={_text(s.bytes_value)}" for s in found.slice_key.single_slice_keys)
+        where = ", ".join(
+            f"{s.column}={_text(s.bytes_value)}" for s in found.slice_key.single_slice_keys
+        )
         for failure in found.failures:
             yield f"{failure.metric_key.name}{' in ' + where if where else ''}: {failure.message}"

@@ -25,8 +25,17 @@ def eval_config(config: EvaluationConfig, spec: FeatureSpec) -> tfma.EvalConfig:
         config=metrics_lib.config_of(config.metrics, config.metric_contract),
     )
     specs = tfma.MetricsSpec(
-        metrics=[ranking, tfma.MetricConfig(class_name="ExampleCount")],
-        thresholds={name: _threshold(name, t) for name, t in config.thresholds.items()},
+        metrics=[ranking],
+        per_slice_thresholds={
+            name: tfma.PerSliceMetricThresholds(
+                thresholds=[
+                    tfma.PerSliceMetricThreshold(
+                        slicing_specs=[tfma.SlicingSpec()], threshold=_threshold(name, threshold)
+                    )
+                ]
+            )
+            for name, threshold in config.thresholds.items()
+        },
     )
     return tfma.EvalConfig(
         model_specs=[

@@ -48,7 +48,9 @@ def _computations(
     names: list[str], contract: str, name: str, model_name: str = "", output_name: str = ""
 ) -> metric_types.MetricComputations:
     keys = [
-        metric_types.MetricKey(name=metric, model_name=model_name, output_name=output_name)
+        metric_types.MetricKey(
+            name=metric, model_name=model_name, output_name=output_name, example_weighted=None
+        )
         for metric in names
     ]
     per_list = PerList(tuple(names), contract, model_name, output_name)

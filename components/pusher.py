@@ -60,7 +60,7 @@ class Executor(executor.Executor):
 def _manifest(input_dict: dict[str, list[Any]], settings: dict[str, Any]) -> dict[str, Any]:
     examples = artifact_utils.get_single_instance(input_dict[EXAMPLES])
     found = artifact_utils.get_single_uri(input_dict[EVALUATION])
-    overall = next(s for s in evaluation.slices(found) if not s.key)
+    overall = evaluation.overall(evaluation.slices(found))
     return {
         "data": {
             "splits": artifact_utils.decode_split_names(examples.split_names),

@@ -1,7 +1,5 @@
 """The node that writes the schema, rendered from the feature spec."""
 
-
-
 import os
 
 from google.protobuf import text_format

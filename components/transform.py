@@ -23,7 +23,9 @@ from data.features import Scope
 from data.features import Transform
 
 
-def preprocessing_fn(inputs: columnar.Tensors, custom_config: Mapping[str, Any]) -> columnar.Tensors:
+def preprocessing_fn(
+    inputs: columnar.Tensors, custom_config: Mapping[str, Any]
+) -> columnar.Tensors:
     """Turns raw lists into packed numbers and ids; TFX calls it to build the transform graph.
 
     Args:
@@ -54,7 +56,9 @@ def vocabulary_file(feature: Feature) -> str:
     return "vocabulary_" + "".join(c if c.isalnum() else "_" for c in feature.name)
 
 
-def transformed_spec(output: tft.TFTransformOutput, spec: FeatureSpec) -> transformed_lib.TransformedSpec:
+def transformed_spec(
+    output: tft.TFTransformOutput, spec: FeatureSpec
+) -> transformed_lib.TransformedSpec:
     """Returns the shapes of the transformed lists, vocabulary sizes included."""
     sizes = {}
     for feature in spec.features:

@@ -34,7 +34,9 @@ class Executor(executor.Executor):
         for split in artifact_utils.decode_split_names(artifact.split_names):
             anomalies = anomalies_pb2.Anomalies()
             uri = artifact_utils.get_split_uri([artifact], split)
-            anomalies.ParseFromString(io_utils.read_bytes_file(f"{uri}/{executor.DEFAULT_FILE_NAME}"))
+            anomalies.ParseFromString(
+                io_utils.read_bytes_file(f"{uri}/{executor.DEFAULT_FILE_NAME}")
+            )
             lines += [f"{split}: {line}" for line in describe(anomalies)]
         if lines:
             raise InputError("the examples do not fit the schema: " + "; ".join(lines))

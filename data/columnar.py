@@ -71,7 +71,9 @@ def parse(
       `[batch_size, (list_size)]` or, with a width above 1, `[batch_size, (list_size), width]`.
     """
     features = tuple(features)
-    parsed = dict(tf.io.parse_example(serialized, parsing_spec(features, labels=labels, suffix=suffix)))
+    parsed = dict(
+        tf.io.parse_example(serialized, parsing_spec(features, labels=labels, suffix=suffix))
+    )
     for feature in features:
         if feature.scope is Scope.DOCUMENT and feature.width > 1:
             column = parsed[feature.name]

@@ -50,7 +50,11 @@ def split(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     )
     counts = tf.cast(sizes[:, 1], tf.int64)
     contexts = tf.reshape(tf.pad(contexts, [[0, 0], [0, 1]])[:, :1], [-1])
-    return contexts, tf.boolean_mask(documents, tf.sequence_mask(counts)), counts
+    return (
+        contexts,
+        tf.boolean_mask(documents, tf.sequence_mask(counts, tf.shape(documents)[1])),
+        counts,
+    )
 
 
 def parse_flat(

@@ -205,9 +205,7 @@ class FeatureSpec:
 
     def select(self, scope: Scope, *, categorical: bool) -> tuple[Feature, ...]:
         """Returns the features of one scope that become ids, or those that become numbers."""
-        return tuple(
-            f for f in self.features if f.scope is scope and f.categorical is categorical
-        )
+        return tuple(f for f in self.features if f.scope is scope and f.categorical is categorical)
 
     @functools.cached_property
     def identifiers(self) -> tuple[Feature, ...]:

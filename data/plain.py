@@ -126,6 +126,11 @@ def _decode_scalar(kind: type, value: object, where: str) -> object:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        name = {"str": "a string", "int": "an integer", "float": "a number", "bool": "true or false"}
+        name = {
+            "str": "a string",
+            "int": "an integer",
+            "float": "a number",
+            "bool": "true or false",
+        }
         raise InputError(f"{where}: expected {name[kind.__name__]}, found {value!r}")
     return value

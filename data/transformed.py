@@ -56,11 +56,7 @@ class TransformedSpec:
             for scope, name in NUMERIC.items()
             if self.numeric_names(scope)
         ]
-        ids = [
-            _id_column(feature)
-            for feature in self.spec.features
-            if feature.categorical
-        ]
+        ids = [_id_column(feature) for feature in self.spec.features if feature.categorical]
         return tuple(packed + ids)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 import tensorflow_ranking as tfr
 
+from data import plain
 from data.errors import InputError
 from data.transformed import MASK
 from data.transformed import TransformedSpec
@@ -67,6 +68,15 @@ class DnnRanker(tf.keras.Model):
             )
             for _ in range(config.members)
         ]
+
+        self._settings = {
+            "transformed": plain.to_json(transformed),
+            "config": plain.to_json(config),
+        }
+
+    def get_config(self) -> dict[str, str]:
+        """Returns what the model was built from, as JSON."""
+        return self._settings
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Scores one batch of lists, the model inputs of `data.transformed.to_model_inputs`."""

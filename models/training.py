@@ -185,7 +185,11 @@ class Progress(tf.keras.callbacks.Callback):
             return
         state = json.loads(self._state.read_text())
         self._manager.checkpoint.restore(state["checkpoint"]).expect_partial()
-        self.epochs, self.best_epoch, self.best = state["epochs"], state["best_epoch"], state["best"]
+        self.epochs, self.best_epoch, self.best = (
+            state["epochs"],
+            state["best_epoch"],
+            state["best"],
+        )
         self._report(f"resuming after epoch {self.epochs}")
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:

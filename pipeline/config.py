@@ -191,6 +191,7 @@ class Config:
 
     def __post_init__(self) -> None:
         registry.family(self.model.family)
+        self.examples.lists.require(self.features)
         context = [f.name for f in self.features.features if f.scope is Scope.CONTEXT]
         for name in self.evaluation.slices:
             if name not in context:

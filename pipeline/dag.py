@@ -71,7 +71,17 @@ def create_nodes(config: Config) -> list[base_node.BaseNode]:
         custom_config={"spec": spec, "code": code},
         disable_statistics=True,
     )
-    transform_node.add_upstream_node(validator)
+    transform_node.add_upstream_node(validator)  # takes nothing from it, but must not run without
+    ingestion = [example_gen, statistics_gen, schema_gen, validator, transform_node]
+    return ingestion + _modelling(config, examples, schema, transform_node)
+
+
+def _modelling(
+    config: Config,
+    examples: tfx.types.BaseChannel,
+    schema: tfx.types.BaseChannel,
+    transform_node: base_node.BaseNode,
+) -> list[base_node.BaseNode]:
     trainer_node = tfx.components.Trainer(
         run_fn=_path(trainer.run_fn),
         examples=transform_node.outputs["transformed_examples"],
@@ -92,17 +102,7 @@ def create_nodes(config: Config) -> list[base_node.BaseNode]:
         contract=config.evaluation.metric_contract.describe(),
         config=plain.to_json(config),
     )
-    return [
-        example_gen,
-        statistics_gen,
-        schema_gen,
-        validator,
-        transform_node,
-        trainer_node,
-        resolver,
-        evaluator_node,
-        pusher,
-    ]
+    return [trainer_node, resolver, evaluator_node, pusher]
 
 
 def _gate(

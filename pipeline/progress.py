@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -94,5 +93,7 @@ def follow(log_file: Path, *, verbose: bool) -> Progress:
     absl_logging.set_verbosity(absl_logging.INFO)
     absl.propagate = True
     logging.captureWarnings(True)
-    sys.stdout.flush()
+    tensorflow = logging.getLogger("tensorflow")  # has a handler of its own
+    tensorflow.handlers.clear()
+    tensorflow.propagate = True
     return progress

@@ -25,7 +25,9 @@ def render(config: Config, times: dict[str, NodeTime]) -> str:
     found = lineage.outputs(config)
     parts = [table(["node", "seconds", "CPU", "lists", "documents"], _nodes(config, times, found))]
     counts = _ingestion(found)
-    dropped = {k: v for k, v in counts.items() if not k.endswith((" lists", " documents")) and k != "lists"}
+    dropped = {
+        k: v for k, v in counts.items() if not k.endswith((" lists", " documents")) and k != "lists"
+    }
     if dropped:
         parts.append("\n".join(f"ingestion: {name}: {number}" for name, number in dropped.items()))
     evaluated = found.get("Evaluator", {})
@@ -90,13 +92,15 @@ def _verdict(
 ) -> Iterator[str]:
     uri = evaluated["evaluation"].uri
     candidate = evaluation.slices(uri)
-    overall = next(s for s in candidate if not s.key)
+    overall = evaluation.overall(candidate)
     baseline = evaluation.overall_baseline(uri)
     yield "\n".join(
         [
             f"metrics over split '{config.examples.evaluation_split}'"
             f" ({config.evaluation.metric_contract.describe()})",
-            table(["metric", "model", "95 % interval", "blessed before"], _metrics(overall, baseline)),
+            table(
+                ["metric", "model", "95 % interval", "blessed before"], _metrics(overall, baseline)
+            ),
         ]
     )
     by_slice = [s for s in candidate if s.key]
@@ -105,14 +109,13 @@ def _verdict(
     yield "\n".join(_decision(config, evaluated, found))
 
 
-def _metrics(
-    overall: evaluation.Slice, baseline: evaluation.Slice | None
-) -> Iterator[list[str]]:
+def _metrics(overall: evaluation.Slice, baseline: evaluation.Slice | None) -> Iterator[list[str]]:
     for name, value in overall.values.items():
-        interval = "{:.4f} .. {:.4f}".format(*overall.bounds[name]) if name in overall.bounds else ""
+        interval = (
+            "{:.4f} .. {:.4f}".format(*overall.bounds[name]) if name in overall.bounds else ""
+        )
         before = f"{baseline.values[name]:.4f}" if baseline else "none"
-        number = f"{value:.4f}" if name != "example_count" else f"{value:.0f}"
-        yield [name, number, interval, before]
+        yield [name, f"{value:.4f}", interval, before]
 
 
 def _slices(slices: list[evaluation.Slice], config: Config) -> Iterator[list[str]]:

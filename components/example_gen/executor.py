@@ -101,9 +101,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
 
 def _job(exec_properties: dict[str, Any]) -> Job:
     custom = example_gen_pb2.CustomConfig()
-    proto_utils.json_to_proto(
-        exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], custom
-    )
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], custom)
     text = wrappers_pb2.StringValue()
     custom.custom_config.Unpack(text)
     return plain.from_json(Job, text.value)
@@ -137,9 +135,9 @@ def _divide(lists: beam.PCollection, name: str, job: Job) -> dict[str, beam.PCol
     if not shares:
         return {name: lists}
     return {
-        split: lists | f"Select[{split}]" >> beam.FlatMap(
-            functools.partial(steps.select, shares=shares, split=split)
-        )
+        split: lists
+        | f"Select[{split}]"
+        >> beam.FlatMap(functools.partial(steps.select, shares=shares, split=split))
         for split in shares
     }
 

@@ -91,7 +91,8 @@ class Encode(beam.DoFn):
     ) -> None:
         super().__init__()
         if split != TRAIN:
-            policy = dataclasses.replace(policy, max_list_size=0, no_relevant=policies.NoRelevant.KEEP)
+            keep = policies.NoRelevant.KEEP
+            policy = dataclasses.replace(policy, max_list_size=0, no_relevant=keep)
         self._spec, self._policy, self._split, self._allowed = spec, policy, split, allowed
 
     def process(self, lists: Lists) -> Iterator[Any]:
