@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--config",
-        help="a TOML file or a shipped configuration's name (default: RANKING_CONFIG, or synthetic)",
+        help="a TOML file, or the name of a shipped one (default: RANKING_CONFIG, or synthetic)",
     )
 
 

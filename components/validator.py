@@ -62,7 +62,8 @@ def describe(anomalies: anomalies_pb2.Anomalies) -> Iterator[str]:
         yield anomalies.dataset_anomaly_info.description
     for name, info in sorted(anomalies.anomaly_info.items()):
         for reason in info.reason:
-            yield f"feature '{name}': {reason.short_description} ({reason.description.rstrip('. ')})"
+            what, why = reason.short_description, reason.description.rstrip(". ")
+            yield f"feature '{name}': {what} ({why})"
 
 
 class ExampleValidator(component.ExampleValidator):

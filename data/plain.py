@@ -1,8 +1,8 @@
 """Frozen dataclasses from plain values (TOML, JSON), strictly; every refusal says where.
 
 Unknown keys, missing keys and values of another type are refused with the near miss. A single
-value may stand for a list of one, and a part may be built already. General libraries for this give error texts of their own that
-would have to be translated one by one, which is longer than this module.
+value may stand for a list of one, and a part may be built already. General libraries for this give
+error texts of their own, and translating them one by one is longer than this module.
 """
 
 from __future__ import annotations

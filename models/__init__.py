@@ -1,1 +1,1 @@
-"""Models that rank, their losses and metrics, training, and what serves them. Keras only, no TFX."""
+"""Models that rank, their losses and metrics, training, and what serves them: Keras, no TFX."""

@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import hashlib
 import itertools
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -98,17 +97,19 @@ class Encode(beam.DoFn):
     def process(self, lists: Lists) -> Iterator[Any]:
         """Yields serialized examples, list ids, and what was refused."""
         refusals = _Refusals(self._allowed)
-        tally: Callable[[str, int], None] = lambda name, n: count(f"{self._split} {name}", n)
-        kept = policies.apply(lists, self._policy, self._spec, refusals, tally)
+        kept = policies.apply(lists, self._policy, self._spec, refusals, self._tally)
         yield from refusals.drain()
         if not len(kept):
             return
         count(LISTS, len(kept))
-        tally("lists", len(kept))
-        tally("documents", kept.sizes.sum())
+        self._tally("lists", len(kept))
+        self._tally("documents", kept.sizes.sum())
         yield from _encoder().encode(to_arrow(kept, self._spec))
         for key in kept.ids:
             yield beam.pvalue.TaggedOutput(IDS, key)
+
+    def _tally(self, name: str, number: int) -> None:
+        count(f"{self._split} {name}", number)
 
 
 @functools.lru_cache
