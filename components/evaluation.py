@@ -9,6 +9,9 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 
+DIFFERENCE = "{}_diff"
+"""How a metric's difference from the blessed model is called."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
@@ -16,7 +19,7 @@ class Slice:
 
     Attributes:
       key: The slice's feature and value; empty for all lists together.
-      values: Metric values by name.
+      values: Metric values by name, differences from the blessed model among them.
       bounds: The ends of each metric's 95 % confidence interval, where it was computed.
     """
 

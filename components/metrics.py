@@ -45,37 +45,34 @@ def config_of(names: Iterable[str], contract: MetricContract) -> str:
 
 
 def _computations(
-    names: list[str], contract: str, name: str, model_name: str = "", output_name: str = ""
+    names: list[str], contract: str, name: str, model_names: list[str] | None = None
 ) -> metric_types.MetricComputations:
-    keys = [
-        metric_types.MetricKey(
-            name=metric, model_name=model_name, output_name=output_name, example_weighted=None
+    computations = []
+    for model in model_names or [""]:
+        keys = [
+            metric_types.MetricKey(name=metric, model_name=model, example_weighted=None)
+            for metric in names
+        ]
+        per_list = PerList(tuple(names), contract, model)
+        computations.append(
+            metric_types.MetricComputation(keys=keys, preprocessors=[per_list], combiner=Mean(keys))
         )
-        for metric in names
-    ]
-    per_list = PerList(tuple(names), contract, model_name, output_name)
-    computation = metric_types.MetricComputation(
-        keys=keys, preprocessors=[per_list], combiner=Mean(keys)
-    )
-    return [computation]
+    return computations
 
 
 class PerList(metric_types.Preprocessor):
     """Computes the metrics of one list from its label and scores, before slicing."""
 
-    def __init__(
-        self, names: tuple[str, ...], contract: str, model_name: str, output_name: str
-    ) -> None:
+    def __init__(self, names: tuple[str, ...], contract: str, model_name: str) -> None:
         super().__init__(name=f"ranking metrics of {model_name or 'the model'}")
-        self._names, self._contract = names, contract
-        self._model_name, self._output_name = model_name, output_name
+        self._names, self._contract, self._model_name = names, contract, model_name
 
     def process(self, extracts: dict[str, Any]) -> Iterator[Sums]:
         """Yields the `[2, n_metrics]` values times weights and weights of the list."""
         inputs = metric_types.StandardMetricInputs(extracts)
-        labels = np.ravel(inputs.get_labels(self._model_name, self._output_name))
+        labels = np.ravel(inputs.get_labels(self._model_name))
         labels = labels[labels >= 0].astype(np.float32)
-        scores = np.ravel(inputs.get_predictions(self._model_name, self._output_name))
+        scores = np.ravel(inputs.get_predictions(self._model_name))
         # Scores are padded to the longest list of a batch; the label says how long this one is.
         values, weights = _evaluator(self._names, self._contract)(scores[: len(labels)], labels)
         values, weights = values.numpy().astype(np.float64), weights.numpy().astype(np.float64)

@@ -22,6 +22,8 @@ from components import evaluation
 from models import versions
 
 EVALUATION, EXAMPLES = "evaluation", "examples"
+UNCHANGED = "unchanged"
+"""The property that says whether the newest version was this very model already, yes or no."""
 
 
 class Executor(executor.Executor):
@@ -55,6 +57,7 @@ class Executor(executor.Executor):
             pushed_destination=str(published.path),
             pushed_version=str(published.version),
         )
+        pushed.set_string_custom_property(UNCHANGED, "no" if published.new else "yes")
 
 
 def _manifest(input_dict: dict[str, list[Any]], settings: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +71,10 @@ def _manifest(input_dict: dict[str, list[Any]], settings: dict[str, Any]) -> dic
             "version": examples.version,
             "fingerprint": examples.get_string_custom_property("input_fingerprint"),
         },
-        "metrics": {"contract": settings["contract"], "values": overall.values},
+        "metrics": {
+            "contract": settings["contract"],
+            "values": {name: overall.values[name] for name in settings["metrics"]},
+        },
         "config": json.loads(settings["config"]),
     }
 
@@ -93,7 +99,8 @@ class Pusher(base_component.BaseComponent):
       evaluation: Its metrics.
       examples: What the model was trained on.
       base: The folder that the model server watches.
-      contract: The metric contract in words.
+      metrics: The metrics to tell of.
+      contract: Their contract in words.
       config: The configuration as JSON.
     """
 
@@ -108,6 +115,7 @@ class Pusher(base_component.BaseComponent):
         evaluation: types.BaseChannel,
         examples: types.BaseChannel,
         base: str,
+        metrics: tuple[str, ...],
         contract: str,
         config: str,
     ) -> None:
@@ -118,7 +126,9 @@ class Pusher(base_component.BaseComponent):
             evaluation=evaluation,
             examples=examples,
             push_destination=pusher_pb2.PushDestination(filesystem=filesystem),
-            custom_config=json_utils.dumps({"contract": contract, "config": config}),
+            custom_config=json_utils.dumps(
+                {"metrics": list(metrics), "contract": contract, "config": config}
+            ),
             pushed_model=types.Channel(type=standard_artifacts.PushedModel),
         )
         super().__init__(spec=spec)

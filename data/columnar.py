@@ -42,7 +42,7 @@ def _parser(feature: Feature, suffix: str) -> tf.io.FixedLenFeature | tf.io.Ragg
         return tf.io.FixedLenFeature([feature.width], dtype)
     if feature.width == 1:
         return _ragged(dtype, feature.name + suffix)
-    per_document = tf.io.RaggedFeature.UniformRowLength(feature.width)  # type: ignore[attr-defined]
+    per_document = tf.io.RaggedFeature.UniformRowLength(feature.width)
     return _ragged(dtype, feature.name + suffix, per_document)
 
 

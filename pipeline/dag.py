@@ -99,6 +99,7 @@ def _modelling(
         evaluation=evaluator_node.outputs["evaluation"],
         examples=examples,
         base=os.path.abspath(config.push.base),
+        metrics=config.evaluation.metrics,
         contract=config.evaluation.metric_contract.describe(),
         config=plain.to_json(config),
     )

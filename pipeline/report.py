@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from components import evaluation
 from components.example_gen.executor import REPORT
+from components.pusher import UNCHANGED
 from pipeline import lineage
 from pipeline.config import Config
 from pipeline.progress import NodeTime
@@ -94,28 +95,30 @@ def _verdict(
     candidate = evaluation.slices(uri)
     overall = evaluation.overall(candidate)
     baseline = evaluation.overall_baseline(uri)
-    yield "\n".join(
-        [
-            f"metrics over split '{config.examples.evaluation_split}'"
-            f" ({config.evaluation.metric_contract.describe()})",
-            table(
-                ["metric", "model", "95 % interval", "blessed before"], _metrics(overall, baseline)
-            ),
-        ]
-    )
+    header = ["metric", "model", "95 % interval"]
+    header += ["blessed before", "difference"] if baseline else []
+    metrics = table(header, _metrics(config.evaluation.metrics, overall, baseline))
+    contract = config.evaluation.metric_contract.describe()
+    yield f"metrics over split '{config.examples.evaluation_split}' ({contract})\n{metrics}"
     by_slice = [s for s in candidate if s.key]
     if by_slice:
         yield table(["slice", *config.evaluation.thresholds], _slices(by_slice, config))
     yield "\n".join(_decision(config, evaluated, found))
 
 
-def _metrics(overall: evaluation.Slice, baseline: evaluation.Slice | None) -> Iterator[list[str]]:
-    for name, value in overall.values.items():
-        interval = (
-            "{:.4f} .. {:.4f}".format(*overall.bounds[name]) if name in overall.bounds else ""
-        )
-        before = f"{baseline.values[name]:.4f}" if baseline else "none"
-        yield [name, f"{value:.4f}", interval, before]
+def _metrics(
+    names: Sequence[str], overall: evaluation.Slice, baseline: evaluation.Slice | None
+) -> Iterator[list[str]]:
+    for name in names:
+        row = [name, f"{overall.values[name]:.4f}", _interval(overall, name)]
+        if baseline:
+            change = evaluation.DIFFERENCE.format(name)
+            row += [f"{baseline.values[name]:.4f}", f"{overall.values[change]:+.4f}"]
+        yield row
+
+
+def _interval(found: evaluation.Slice, name: str) -> str:
+    return "{:.4f} .. {:.4f}".format(*found.bounds[name]) if name in found.bounds else ""
 
 
 def _slices(slices: list[evaluation.Slice], config: Config) -> Iterator[list[str]]:
@@ -134,9 +137,10 @@ def _decision(
         return
     yield "blessed: every threshold holds"
     pushed = found["Pusher"]["pushed_model"].custom_properties
-    yield (
-        f"published: version {pushed['pushed_version'].string_value}"
-        f" in {pushed['pushed_destination'].string_value}"
-    )
+    version = pushed["pushed_version"].string_value
+    if pushed[UNCHANGED].string_value == "yes":
+        yield f"not published again: version {version} is the same model"
+    else:
+        yield f"published: version {version} in {pushed['pushed_destination'].string_value}"
     yield "rank a file of ELWC records or JSON lines with it:"
     yield f"  ranking-pipelines score --model {config.push.base} --input FILE"
