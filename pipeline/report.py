@@ -25,6 +25,11 @@ def render(config: Config, times: dict[str, NodeTime]) -> str:
     """
     found = lineage.outputs(config)
     parts = [table(["node", "seconds", "CPU", "lists", "documents"], _nodes(config, times, found))]
+    cached = sum(cost.cached for cost in times.values())
+    if cached:
+        parts.append(
+            f"{cached} of {len(times)} nodes were cached: neither their inputs nor the code changed"
+        )
     counts = _ingestion(found)
     dropped = {
         k: v for k, v in counts.items() if not k.endswith((" lists", " documents")) and k != "lists"
@@ -69,6 +74,11 @@ def _ingestion(found: dict[str, lineage.Artifacts]) -> dict[str, int]:
 def _nodes(
     config: Config, times: dict[str, NodeTime], found: dict[str, lineage.Artifacts]
 ) -> Iterator[list[str]]:
+    cached = sum(cost.cached for cost in times.values())
+    if cached:
+        parts.append(
+            f"{cached} of {len(times)} nodes were cached: neither their inputs nor the code changed"
+        )
     counts = _ingestion(found)
     splits = list(config.examples.hash_splits or config.examples.splits)
     seen = {
