@@ -45,7 +45,7 @@ def _add(schema: schema_pb2.Schema, feature: Feature) -> schema_pb2.Feature:
         added.float_domain.disallow_nan = True
         added.float_domain.disallow_inf = True
     if feature.transform[-1] is Transform.INTEGER:
-        added.int_domain.min = -1 if feature.width > 1 else 0
+        added.int_domain.min = -1 if feature.width > 1 else min(0, int(feature.default or 0))
         added.int_domain.max = feature.size - 1
     tensor = schema.tensor_representation_group[""].tensor_representation[feature.name]
     if feature.scope is Scope.CONTEXT:
