@@ -80,7 +80,9 @@ def _matrix(inputs: columnar.Tensors, features: list[Feature]) -> tf.Tensor:
         if feature.scope is Scope.DOCUMENT:
             column = columnar.to_rows(column, feature.width)
         columns.append(column if feature.categorical else tf.cast(column, tf.float32))
-    return tf.concat(columns, axis=1)  # [n_documents or batch_size, sum of widths]
+    if len(columns) == 1:
+        return columns[0]
+    return columnar.to_matrix(columns)  # [n_documents or batch_size, sum of widths]
 
 
 def _restore(rows: tf.Tensor, scope: Scope, like: tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:

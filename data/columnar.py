@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -115,6 +116,18 @@ def to_rows(column: tf.RaggedTensor, width: int) -> tf.Tensor:
     return tf.reshape(column.flat_values, [-1, width])
 
 
+def to_matrix(columns: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Puts numeric columns `[n, width]` side by side: `[n, sum of widths]`.
+
+    >>> to_matrix([tf.constant([[1.0], [2.0]]), tf.constant([[3.0, 4.0], [5.0, 6.0]])]).numpy()
+    array([[1., 3., 4.],
+           [2., 5., 6.]], dtype=float32)
+    """
+    # Side by side, a row is gathered number by number from as many places as there are columns;
+    # end to end, each column is one copy, and one transposition does the rest.
+    return tf.transpose(tf.concat([tf.transpose(column) for column in columns], axis=0))
+
+
 def from_dense(dense: Mapping[str, tf.Tensor], features: Iterable[Feature]) -> Tensors:
     """Cuts padded tensors to their lists, as `parse` returns them.
 
@@ -139,7 +152,7 @@ LIST_SIZE = "list_size"
 
 
 def to_dense(
-    column: tf.RaggedTensor, *, list_size: int | None = None, padding: float | int = 0
+    column: tf.RaggedTensor, *, list_size: int | None = None, padding: float | int | str = 0
 ) -> tf.Tensor:
     """Pads a ragged document column to `[batch_size, list_size, ...]`.
 

@@ -50,7 +50,7 @@ def load(name: str | None = None) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{name}: cannot be read: {error}") from None
     except tomli.TOMLDecodeError as error:
-        raise InputError(f"{name}: not TOML: {error}") from None
+        raise InputError(f"{path.name}: not TOML: {error}") from None
     return decode(table, path.name)
 
 

@@ -6,11 +6,13 @@ memory; rows of one list that lie apart are brought together by its id.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
 import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -177,16 +179,21 @@ def summarize(result: PipelineResult, config: ExamplesConfig) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-class clear_errors:  # noqa: N801  used as a statement
-    """Gives an InputError raised in a Beam worker back as such: Beam turns it into a text."""
+@contextlib.contextmanager
+def clear_errors() -> Iterator[None]:
+    """Gives an InputError raised in a Beam worker back as it was.
 
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
+    Beam adds the name of the step to its text, and some runners make it a text in another error.
+    """
+    try:
+        yield
+    except Exception as error:  # of any type, by the runner's choice
+        text = str(error) if isinstance(error, InputError) else _reported(str(error))
+        if not text:
+            raise
+        raise InputError(text.split(" [while running ")[0]) from None
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Raises the InputError that the text of another error reports."""
-        if error is None or isinstance(error, InputError):
-            return
-        found = re.findall(r"InputError: (.*?)(?: \[while running [^\n]*)?(?:\n|$)", str(error))
-        if found:
-            raise InputError(found[0]) from None
+
+def _reported(text: str) -> str:
+    found = re.findall(rf"{InputError.__name__}: ([^\n]+)", text)
+    return found[0] if found else ""

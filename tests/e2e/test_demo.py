@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.e2e import runs
-from tests.e2e.conftest import Demo
 
 from data import columnar
 from data import elwc
 from data import synthetic
 from models import serving
 from pipeline import decode
+from tests.e2e import runs
+from tests.e2e.conftest import Demo
 
 NODES = (
     "RankingExampleGen",
@@ -68,7 +68,9 @@ def test_lists_that_come_out_are_those_that_went_in(demo: Demo) -> None:
 
 
 def _rows(columns: list[tf.Tensor], orders: list[np.ndarray]) -> list[list[np.ndarray]]:
-    return [[column[i].numpy() for i in order] for column, order in zip(columns, orders, strict=True)]
+    return [
+        [column[i].numpy() for i in order] for column, order in zip(columns, orders, strict=True)
+    ]
 
 
 def test_signatures_score_alike(demo: Demo) -> None:
