@@ -61,8 +61,8 @@ class ExamplesConfig:
       base: The folder of the files.
       splits: Split names and file patterns below `base`; `{SPAN}`, `{VERSION}` and
         `{YYYY}-{MM}-{DD}` stand for the newest span of the logs.
-      hash_splits: Split names and shares, for logs under one pattern: a list goes to a split by
-        the hash of its id.
+      hash_splits: Split names and shares: a list goes to a split by the hash of its id. Divided
+        is the one pattern of `splits` or, beside others, the one of `train`.
       span: The span to train on, 0 for the newest.
       max_bad_share: The share of records that may be refused before the run stops.
       options: How the format is read.
@@ -81,20 +81,36 @@ class ExamplesConfig:
     synthetic: Synthetic | None = None
 
     def __post_init__(self) -> None:
-        names = set(self.hash_splits or self.splits)
-        if not {TRAIN, VALIDATION} <= names:
+        names = sorted(self.split_names)
+        if not {TRAIN, VALIDATION} <= set(names):
+            raise InputError(f"splits must include '{TRAIN}' and '{VALIDATION}', found {names}")
+        if self.hash_splits and len(self.splits) > 1 and TRAIN not in self.splits:
             raise InputError(
-                f"splits must include '{TRAIN}' and '{VALIDATION}', found {sorted(names)}"
+                f"hash_splits divides the one pattern of splits, or '{TRAIN}' among several;"
+                f" found {sorted(self.splits)}"
             )
-        if self.hash_splits and len(self.splits) != 1:
-            raise InputError("hash_splits needs exactly one pattern in splits")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InputError(f"'{twice[0]}' is named in splits and in hash_splits")
         if not 0 <= self.max_bad_share < 1:
             raise InputError(f"max_bad_share must be in [0, 1), found {self.max_bad_share}")
 
     @property
+    def divided(self) -> str:
+        """The pattern whose lists `hash_splits` divides; empty if none is."""
+        if not self.hash_splits:
+            return ""
+        return TRAIN if TRAIN in self.splits else next(iter(self.splits))
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """All splits."""
+        return (*self.hash_splits, *(name for name in self.splits if name != self.divided))
+
+    @property
     def evaluation_split(self) -> str:
         """The split that judges the model: test, or validation where there is none."""
-        return TEST if TEST in (self.hash_splits or self.splits) else VALIDATION
+        return TEST if TEST in self.split_names else VALIDATION
 
 
 @dataclasses.dataclass(frozen=True)

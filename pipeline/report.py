@@ -74,13 +74,8 @@ def _ingestion(found: dict[str, lineage.Artifacts]) -> dict[str, int]:
 def _nodes(
     config: Config, times: dict[str, NodeTime], found: dict[str, lineage.Artifacts]
 ) -> Iterator[list[str]]:
-    cached = sum(cost.cached for cost in times.values())
-    if cached:
-        parts.append(
-            f"{cached} of {len(times)} nodes were cached: neither their inputs nor the code changed"
-        )
     counts = _ingestion(found)
-    splits = list(config.examples.hash_splits or config.examples.splits)
+    splits = list(config.examples.split_names)
     seen = {
         "RankingExampleGen": splits,
         "StatisticsGen": splits,

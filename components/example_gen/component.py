@@ -41,7 +41,7 @@ class RankingExampleGen(component.FileBasedExampleGen):
         super().__init__(
             input_base=config.base,
             input_config=input_config(config),
-            output_config=output_config(config),
+            output_config=example_gen_pb2.Output(),  # the executor names and divides the splits
             range_config=span_range,
             custom_config=custom,
         )
@@ -53,12 +53,3 @@ def input_config(config: ExamplesConfig) -> example_gen_pb2.Input:
     return example_gen_pb2.Input(
         splits=[split(name=name, pattern=pattern) for name, pattern in config.splits.items()]
     )
-
-
-def output_config(config: ExamplesConfig) -> example_gen_pb2.Output:
-    """Returns the splits that one pattern is divided into, if it is."""
-    if not config.hash_splits:
-        return example_gen_pb2.Output()
-    split = example_gen_pb2.SplitConfig.Split
-    shares = [split(name=n, hash_buckets=share) for n, share in config.hash_splits.items()]
-    return example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=shares))

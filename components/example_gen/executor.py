@@ -21,6 +21,7 @@ from apache_beam.runners.runner import PipelineResult
 from google.protobuf import wrappers_pb2
 from tfx.components.example_gen import base_example_gen_executor
 from tfx.proto import example_gen_pb2
+from tfx.types import Artifact
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
 from tfx.utils import io_utils
@@ -50,6 +51,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
     """Reads raw logs into columnar examples."""
 
     _pipeline: beam.Pipeline
+    _output: Artifact
     _refused_prefix: str
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802  TFX's name
@@ -63,7 +65,10 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Runs the pipeline; raises InputError where too much of the input is bad."""
-        uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.EXAMPLES_KEY])
+        self._output = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.EXAMPLES_KEY]
+        )
+        uri = str(self._output.uri)
         self._refused_prefix = os.path.join(uri, "refused")
         with clear_errors():
             super().Do(input_dict, output_dict, exec_properties)
@@ -77,6 +82,8 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         """Returns the serialized examples of each split."""
         self._pipeline = pipeline
         job = _job(exec_properties)
+        # TFX named the patterns, and knows none that is divided beside one that is not.
+        self._output.split_names = artifact_utils.encode_split_names(list(job.config.split_names))
         inputs = example_gen_pb2.Input()
         proto_utils.json_to_proto(
             exec_properties[standard_component_specs.INPUT_CONFIG_KEY], inputs
@@ -134,7 +141,7 @@ def _read(pipeline: beam.Pipeline, name: str, pattern: str, job: Job) -> Any:
 
 def _divide(lists: beam.PCollection, name: str, job: Job) -> dict[str, beam.PCollection]:
     shares = job.config.hash_splits
-    if not shares:
+    if name != job.config.divided:
         return {name: lists}
     return {
         split: lists
@@ -173,7 +180,7 @@ def summarize(result: PipelineResult, config: ExamplesConfig) -> dict[str, int]:
             f"examples: {refused} of {refused + kept} records were refused, more than the share of"
             f" {config.max_bad_share:g} that examples.max_bad_share allows"
         )
-    for split in config.hash_splits or config.splits:
+    for split in config.split_names:
         if not counts.get(f"{split} lists"):
             raise InputError(f"examples: split '{split}' has no lists")
     return dict(sorted(counts.items()))
