@@ -74,11 +74,25 @@ def _split(metrics: dict[str, Any]) -> tuple[dict[str, float], dict[str, tuple[f
 def failures(uri: str) -> Iterator[str]:
     """Yields in plain words each threshold that the candidate missed."""
     result = tfma.load_validation_result(uri)
-    for missing in result.missing_slices:
-        yield f"slice {missing} has no lists"
+    if result.missing_slices:
+        yield f"the split has no lists to judge by ({len(result.missing_slices)} slices are missing)"
     for found in result.metric_validations_per_slice:
-        where = ", ".join(
-            f"{s.column}={_text(s.bytes_value)}" for s in found.slice_key.single_slice_keys
-        )
+        keys = found.slice_key.single_slice_keys
+        where = "".join(f" in {key.column}={_text(key.bytes_value)}" for key in keys)
         for failure in found.failures:
-            yield f"{failure.metric_key.name}{' in ' + where if where else ''}: {failure.message}"
+            yield f"{failure.metric_key.name}{where}: {_missed(failure)}"
+
+
+def _missed(failure: Any) -> str:
+    value = failure.metric_value
+    number = value.bounded_value.value if value.HasField("bounded_value") else value.double_value
+    if failure.metric_threshold.HasField("change_threshold"):
+        allowed = abs(failure.metric_threshold.change_threshold.absolute.value)
+        return (
+            f"changed by {number.value:+.4f} from the blessed model,"
+            f" expected a loss of at most {allowed:.4g}"
+        )
+    threshold = failure.metric_threshold.value_threshold
+    if threshold.HasField("lower_bound") and not number.value >= threshold.lower_bound.value:
+        return f"found {number.value:.4f}, expected at least {threshold.lower_bound.value:g}"
+    return f"found {number.value:.4f}, expected at most {threshold.upper_bound.value:g}"

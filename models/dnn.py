@@ -10,10 +10,17 @@ import tensorflow_ranking as tfr
 
 from data import plain
 from data.errors import InputError
+from data.errors import did_you_mean
 from data.transformed import MASK
 from data.transformed import TransformedSpec
 from models.encoder import DocumentEncoder
 from models.encoder import to_lists
+
+ACTIVATIONS = (
+    "elu", "exponential", "gelu", "linear", "mish", "relu", "selu", "sigmoid", "softplus",
+    "softsign", "swish", "tanh",
+)  # fmt: skip
+"""The Keras activations that act on each unit by itself."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +32,7 @@ class DnnConfig:
       activation: The name of a Keras activation.
       use_batch_norm: Whether each layer normalises over the batch's documents.
       input_batch_norm: Whether the input is normalised in the same way.
-      batch_norm_moment: The momentum of the moving averages.
+      batch_norm_moment: The momentum of the moving averages, from 0 to 1.
       dropout: The share of units dropped after each layer.
       members: The number of towers whose scores are averaged.
     """
@@ -39,6 +46,11 @@ class DnnConfig:
     members: int = 1
 
     def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            near = did_you_mean(self.activation, ACTIVATIONS)
+            raise InputError(f"unknown activation '{self.activation}'.{near}")
+        if not 0 <= self.batch_norm_moment <= 1:
+            raise InputError(f"batch_norm_moment must be in [0, 1], found {self.batch_norm_moment}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be in [0, 1), found {self.dropout}")
         if min(self.hidden_layer_dims, default=0) < 1:

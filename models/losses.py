@@ -15,7 +15,6 @@ NAMES = (
     "gumbel_approx_ndcg_loss",
     "list_mle_loss",
     "mean_squared_loss",
-    "ordinal_loss",
     "pairwise_hinge_loss",
     "pairwise_logistic_loss",
     "pairwise_mse_loss",
@@ -25,7 +24,11 @@ NAMES = (
     "unique_softmax_loss",
     "yeti_logistic_loss",
 )
-"""The keys of `tfr.keras.losses.get`."""
+"""The keys of `tfr.keras.losses.get`, but for the ordinal loss: it needs several scores a document.
+
+The pairwise losses, the mean squared and the sigmoid cross entropy are divided by the places of a
+batch, padding included; all others are means over lists.
+"""
 
 
 def check(name: str) -> None:

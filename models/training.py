@@ -15,6 +15,7 @@ import tensorflow as tf
 from data.errors import InputError
 from data.errors import did_you_mean
 from models import losses
+from models.metrics import parse_metric
 
 OPTIMIZERS: Mapping[str, type[tf.keras.optimizers.Optimizer]] = {
     "adagrad": tf.keras.optimizers.Adagrad,
@@ -39,7 +40,7 @@ class TrainConfig:
       list_size: Documents per training list, longer ones are cut; 0: as long as they are.
       epochs: The most passes over the training lists.
       patience: Epochs without a better metric before training stops, 0 for no early stopping.
-      metric: The validation metric, higher is better; the weights of its best epoch are exported.
+      metric: The validation metric; the weights of its best epoch are exported.
       seed: Fixes initial weights and the order of lists.
     """
 
@@ -61,10 +62,17 @@ class TrainConfig:
         if self.optimizer not in OPTIMIZERS:
             near = did_you_mean(self.optimizer, OPTIMIZERS)
             raise InputError(f"unknown optimizer '{self.optimizer}'.{near}")
+        settings = dataclasses.asdict(self)
         for name in ("learning_rate", "batch_size", "epochs"):
-            value = dataclasses.asdict(self)[name]
-            if not value > 0:
-                raise InputError(f"{name} must be positive, found {value}")
+            if not settings[name] > 0:
+                raise InputError(f"{name} must be positive, found {settings[name]}")
+        for name in ("weight_decay", "clip_norm", "list_size", "patience"):
+            if not settings[name] >= 0:
+                raise InputError(f"{name} must be 0 or more, found {settings[name]}")
+        if not 0 <= self.ema < 1:
+            raise InputError(f"ema must be in [0, 1), found {self.ema}")
+        if not parse_metric(self.metric).higher_is_better:
+            raise InputError(f"metric: '{self.metric}' is better when lower; choose another one")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,9 +156,9 @@ def train(
 class Progress(tf.keras.callbacks.Callback):
     """Validates after each epoch, keeps the best weights, and writes all of it to disk.
 
-    A state is written under a new name and only then pointed to, so a kill at any moment leaves
-    the state of the last whole epoch. Keras has the parts (EarlyStopping, BackupAndRestore), but a
-    resumed run of theirs forgets the best epoch.
+    Weights and checkpoints are written under new names and only then pointed to, so a kill at any
+    moment leaves the state of the last whole epoch. Keras has the parts (EarlyStopping,
+    BackupAndRestore), but a resumed run of theirs forgets the best epoch.
     """
 
     def __init__(
@@ -164,8 +172,7 @@ class Progress(tf.keras.callbacks.Callback):
         super().__init__()
         self._validate, self._config, self._report = validate, config, report
         state_dir.mkdir(parents=True, exist_ok=True)
-        self._state = state_dir / "state.json"
-        self._best_weights = str(state_dir / "best.weights.h5")
+        self._dir, self._state = state_dir, state_dir / "state.json"
         self.epochs, self.best_epoch, self.best = 0, 0, -math.inf
         self._documents, self._started = 0, 0.0
         checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
@@ -212,7 +219,7 @@ class Progress(tf.keras.callbacks.Callback):
         self.epochs = epoch + 1
         if value > self.best:
             self.best, self.best_epoch = value, self.epochs
-            self._ranker.save_weights(self._best_weights)
+            self._ranker.save_weights(self._best_weights())
         self._write()
         self._report(
             f"epoch {self.epochs}/{self._config.epochs}  loss {logs.get('loss', math.nan):.4f}"
@@ -233,8 +240,14 @@ class Progress(tf.keras.callbacks.Callback):
         partial = self._state.with_suffix(".partial")
         partial.write_text(json.dumps(state))
         partial.replace(self._state)
+        for path in self._dir.glob("best-*"):
+            if str(path) != self._best_weights():
+                path.unlink()
+
+    def _best_weights(self) -> str:
+        return str(self._dir / f"best-{self.best_epoch}.weights.h5")
 
     def restore_best(self) -> None:
         """Gives the model the weights of its best epoch."""
         if self.best_epoch:
-            self._ranker.load_weights(self._best_weights)
+            self._ranker.load_weights(self._best_weights())

@@ -22,6 +22,7 @@ from data.lists import to_arrow
 from data.transformed import NUMERIC
 from data.transformed import TransformedSpec
 from data.transformed import numeric_groups
+from data.transformed import to_model_inputs
 
 WORDS = np.array([b"bike", b"red", b"lamp", "grün".encode()], dtype=object)
 HASH: dict[str, Any] = {"dtype": DType.STRING, "transform": (Transform.HASH,), "buckets": 7}
@@ -145,6 +146,14 @@ class Transformed(tf.Module):
             return rows + 1
         hashed = 1 + tf.strings.to_hash_bucket_fast(rows, feature.buckets)
         return tf.where(rows == "", tf.zeros_like(hashed), hashed)
+
+
+def model_inputs(
+    lists: Lists, *, spec: FeatureSpec = SPEC, list_size: int | None = None
+) -> dict[str, tf.Tensor]:
+    """Returns what a model gets of these lists."""
+    raw = columnar.parse(tf.constant(stored(lists, spec)), spec.features)
+    return to_model_inputs(Transformed(spec)(raw), transformed_spec(spec), list_size=list_size)
 
 
 def _in_document(feature: Feature) -> bool:

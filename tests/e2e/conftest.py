@@ -1,7 +1,6 @@
 """One small pipeline run that the tests of its parts share."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,8 +23,8 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The demonstration, made small, run once."""
     folder = tmp_path_factory.mktemp("demo")
     config = runs.write_config(folder)
-    yield Demo(folder, config, runs.command("run", "--config", str(config)))
+    return Demo(folder, config, runs.command("run", "--config", str(config)))

@@ -38,13 +38,18 @@ def command(*arguments: str) -> Ran:
     return Ran(status, output.getvalue(), errors.getvalue())
 
 
-def write_config(folder: Path, **changes: dict[str, object]) -> Path:
-    """Writes the demonstration's configuration, made small, with its tables updated."""
+def write_config(folder: Path, *, generate: bool = True, **changes: dict[str, object]) -> Path:
+    """Writes the demonstration's configuration, made small, with its tables updated.
+
+    Without `generate` the lists are expected in `logs` below the folder.
+    """
     table = tomli.loads(decode.shipped()["synthetic"].read_text())
     table["pipeline"]["root"] = str(folder / "run")
     table["push"]["base"] = str(folder / "models")
     table["examples"]["base"] = str(folder / "logs")
-    table["examples"]["synthetic"] = dict(SMALL)
+    del table["examples"]["synthetic"]
+    if generate:
+        table["examples"]["synthetic"] = dict(SMALL)
     table["train"]["epochs"] = 6
     table["evaluation"]["thresholds"]["ndcg@10"]["at_least"] = 0.6
     for name, values in changes.items():
