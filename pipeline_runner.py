@@ -16,7 +16,11 @@ from data.errors import InputError
 
 def parser() -> argparse.ArgumentParser:
     """Returns the command line."""
-    top = argparse.ArgumentParser(prog="ranking-pipelines", description=__doc__)
+    top = argparse.ArgumentParser(
+        prog="ranking-pipelines",
+        description="From logs to a gated, published ranking model, by one configuration file.",
+        epilog="Without a command, the pipeline that RANKING_CONFIG names is run.",
+    )
     commands = top.add_subparsers(dest="command", metavar="command")
     run = commands.add_parser("run", help="run the pipeline, from logs to a published model")
     _add_config(run)

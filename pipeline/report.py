@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import sys
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -11,6 +13,7 @@ from collections.abc import Sequence
 from components import evaluation
 from components.example_gen.executor import REPORT
 from components.pusher import UNCHANGED
+from data.readers import Format
 from pipeline import lineage
 from pipeline.config import Config
 from pipeline.progress import NodeTime
@@ -148,4 +151,18 @@ def _decision(
     else:
         yield f"published: version {version} in {pushed['pushed_destination'].string_value}"
     yield "rank a file of ELWC records or JSON lines with it:"
-    yield f"  ranking-pipelines score --model {config.push.base} --input FILE"
+    yield f"  {_command()} score --top 3 --model {config.push.base} --input {_requests(config)}"
+
+
+def _command() -> str:
+    if os.path.basename(sys.argv[0]) == "pipeline_runner.py":
+        return f"{os.path.relpath(sys.executable)} {sys.argv[0]}"
+    return "ranking-pipelines"
+
+
+def _requests(config: Config) -> str:
+    """Returns a file of the logs that can be sent as it is, or a placeholder."""
+    pattern = config.examples.splits.get(config.examples.evaluation_split, "{")
+    if config.examples.format is not Format.ELWC or "{" in pattern:
+        return "FILE"
+    return sorted(glob.glob(os.path.join(config.examples.base, pattern)))[0]
