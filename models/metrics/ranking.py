@@ -171,7 +171,7 @@ def _tie_groups(scores: tf.Tensor, documents: tf.Tensor) -> tf.Tensor:
     Numbers are below `batch_size * list_size`, so that they can be the segments of a batch.
     """
     starts = (scores[:, 1:] != scores[:, :-1]) | (documents[:, 1:] != documents[:, :-1])
+    starts = tf.concat([tf.zeros_like(documents[:, :1]), starts], axis=1)
     within = tf.cumsum(tf.cast(starts, tf.int32), axis=1)
-    within = tf.concat([tf.zeros_like(within[:, :1]), within], axis=1)
     size = tf.shape(scores)
     return within + (tf.range(size[0]) * size[1])[:, None]

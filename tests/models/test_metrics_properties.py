@@ -92,6 +92,16 @@ def test_order_of_documents_changes_nothing(metric: Metric, name: str) -> None:
 
 @every_metric
 @every_contract
+def test_one_document_is_a_list(metric: Metric, name: str) -> None:
+    """Alone in the batch, where no list has a second place."""
+    batch = np.ones((2, 1), np.float32)
+    got = evaluate(batch, batch, metrics=[metric], contract=CONTRACTS[name])
+    padded = np.pad(batch, ((0, 0), (0, 2)), constant_values=-1)
+    _equal(got, evaluate(padded, padded, metrics=[metric], contract=CONTRACTS[name]))
+
+
+@every_metric
+@every_contract
 def test_list_without_documents_is_no_list(metric: Metric, name: str) -> None:
     scores, labels = np.full((1, 4), np.nan), np.full((1, 4), -1.0)
     values, weights = evaluate(scores, labels, metrics=[metric], contract=CONTRACTS[name])

@@ -1,0 +1,149 @@
+"""A run that was killed goes on where it was, and no moment of a kill spoils the state."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import training
+from models.training import TrainConfig
+from models.training import TrainResult
+
+METRIC = "ndcg@10"
+VALUES = [0.1, 0.9, 0.3, 0.4, 0.5]
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+class Scorer(tf.keras.Model):
+    """Scores `x w`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = tf.keras.layers.Dense(1)
+
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        del training
+        return self.dense(inputs)[..., 0]
+
+
+class Run:
+    """One process: a new model on the state of the ones before."""
+
+    def __init__(self, state: Path, values: list[float] = VALUES) -> None:
+        tf.keras.utils.set_random_seed(3)
+        self.model, self.lines = Scorer(), list[str]()
+        self.weights: dict[int, np.ndarray] = {}
+        self.state, self.values = state, values
+        self.epoch = 0
+        if (state / "state.json").exists():
+            self.epoch = json.loads((state / "state.json").read_text())["epochs"]
+
+    def validate(self) -> dict[str, float]:
+        self.epoch += 1
+        self.weights[self.epoch] = self.model.get_weights()[0]
+        return {METRIC: self.values[self.epoch - 1]}
+
+    def train(self, *, killed_in_report: int = 0, **settings: Any) -> TrainResult:
+        def report(line: str) -> None:
+            self.lines.append(line)
+            if line.startswith(f"epoch {killed_in_report}/"):
+                raise Killed
+
+        x = np.random.default_rng(0).normal(size=(8, 4, 2)).astype(np.float32)
+        labels = (x[..., 0] > 0).astype(np.float32)
+        batches = tf.data.Dataset.from_tensor_slices((x, labels, np.ones_like(labels))).batch(4)
+        config = TrainConfig(**{"epochs": 5, "patience": 0, **settings})
+        return training.train(
+            self.model, batches, self.validate, config, state_dir=self.state, report=report
+        )
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 4])
+def test_a_resumed_run_ends_as_one_that_was_not_killed(tmp_path: Path, epoch: int) -> None:
+    whole = Run(tmp_path / "whole")
+    expected = whole.train()
+    first = Run(tmp_path / "state")
+    with pytest.raises(Killed):
+        first.train(killed_in_report=epoch)
+    second = Run(tmp_path / "state")
+    result = second.train()
+    assert second.lines[0] == f"resuming after epoch {epoch}"
+    assert [line.split()[1] for line in second.lines[1:]] == [f"{n}/5" for n in range(epoch + 1, 6)]
+    assert (result.epochs, result.best_epoch, result.best) == (5, 2, 0.9)
+    assert (expected.epochs, expected.best_epoch, expected.best) == (5, 2, 0.9)
+    # The batches come in a fixed order here, so the optimizer's state shows as well.
+    for n, weights in {**first.weights, **second.weights}.items():
+        assert weights == pytest.approx(whole.weights[n], abs=1e-6), n
+    assert second.model.get_weights()[0] == pytest.approx(whole.weights[2], abs=1e-6)
+
+
+def test_a_kill_within_an_epoch_costs_that_epoch(tmp_path: Path) -> None:
+    first = Run(tmp_path, VALUES[:2])
+    with pytest.raises(IndexError):
+        first.train()
+    second = Run(tmp_path)
+    assert second.train().epochs == 5
+    assert second.lines[0] == "resuming after epoch 2"
+
+
+def test_finished_training_is_not_begun_again(tmp_path: Path) -> None:
+    first = Run(tmp_path)
+    first.train()
+    second = Run(tmp_path)
+    result = second.train()
+    assert second.lines == ["resuming after epoch 5"]
+    assert (result.epochs, result.best_epoch, result.best) == (5, 2, 0.9)
+    assert np.array_equal(second.model.get_weights()[0], first.weights[2])
+
+
+def test_training_that_stopped_early_stays_stopped(tmp_path: Path) -> None:
+    assert Run(tmp_path).train(patience=2).epochs == 4
+    again = Run(tmp_path)
+    assert again.train(patience=2).epochs == 4
+    assert again.weights == {}
+
+
+def test_more_epochs_go_on_from_the_last(tmp_path: Path) -> None:
+    Run(tmp_path).train(epochs=2)
+    assert Run(tmp_path).train(epochs=4).epochs == 4
+
+
+@pytest.mark.parametrize("step", ["write_text", "replace"])
+def test_a_kill_while_the_state_is_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The second epoch is the best; the kill comes after its weights, before its state."""
+    original, calls = vars(Path)[step], []
+
+    def killed_at_the_second(path: Path, *args: Any) -> Any:
+        calls.append(path)
+        if len(calls) == 2:
+            raise Killed
+        return original(path, *args)
+
+    first = Run(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, step, killed_at_the_second)
+        with pytest.raises(Killed):
+            first.train()
+    assert json.loads((tmp_path / "state.json").read_text())["epochs"] == 1
+    second = Run(tmp_path, [0.1, 0.05, 0.05, 0.05, 0.05])
+    result = second.train()
+    assert second.lines[0] == "resuming after epoch 1"
+    assert (result.epochs, result.best_epoch) == (5, 1)
+    assert np.array_equal(second.model.get_weights()[0], first.weights[1])
+
+
+def test_old_states_are_removed(tmp_path: Path) -> None:
+    Run(tmp_path, [0.1, 0.2, 0.3, 0.4, 0.35]).train()
+    assert [path.name for path in tmp_path.glob("best-*")] == ["best-4.weights.h5"]
+    assert {path.name for path in tmp_path.glob("ckpt-*.index")} == {"ckpt-4.index", "ckpt-5.index"}
+    assert not list(tmp_path.glob("*.partial"))

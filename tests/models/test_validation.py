@@ -1,0 +1,97 @@
+"""Validation during training: the same numbers as the metrics of all lists at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.metrics import PRESETS
+from models.metrics import Empty
+from models.metrics import MetricContract
+from models.metrics import Ties
+from models.metrics import evaluate
+from models.metrics import mean_metrics
+from models.metrics import parse_metric
+from models.validation import validator
+
+# Shuffled ties depend on the place in the batch.
+ORDERLY = {name: c for name, c in PRESETS.items() if c.ties is not Ties.RANDOM}
+METRICS = [parse_metric(name) for name in ("ndcg@2", "mrr", "arp", "opa")]
+Batch = tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]
+
+
+class Scale(tf.keras.Model):
+    """Scores are the input times one weight; in training they are nonsense."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = tf.Variable(1.0)
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        return inputs["x"] * self.factor * (-1.0 if training else 1.0)
+
+
+def batches(lists: list[tuple[list[float], list[float]]], sizes: list[int]) -> tf.data.Dataset:
+    """Batches of `(x, labels)` lists, each padded to its longest."""
+
+    def made() -> list[Batch]:
+        found, rest = [], list(lists)
+        for size in sizes:
+            part, rest = rest[:size], rest[size:]
+            x = tf.ragged.constant([x for x, _ in part]).to_tensor(99.0)
+            labels = tf.ragged.constant([y for _, y in part]).to_tensor(-1.0)
+            found.append(({"x": x}, labels, tf.ones_like(labels)))
+        return found
+
+    tensor = tf.TensorSpec([None, None])
+    return tf.data.Dataset.from_generator(made, output_signature=({"x": tensor}, tensor, tensor))
+
+
+RNG = np.random.default_rng(3)
+LISTS = [
+    (RNG.normal(size=n).tolist(), RNG.integers(0, 3, n).astype(float).tolist())
+    for n in (3, 1, 7, 4, 2)
+]
+
+
+def expected(contract: MetricContract, factor: float = 1.0) -> dict[str, float]:
+    values, weights = [], []
+    for x, labels in LISTS:
+        scores = np.array([x], np.float32) * factor
+        value, weight = evaluate(
+            scores, np.array([labels], np.float32), metrics=METRICS, contract=contract
+        )
+        values.append(value[0])
+        weights.append(weight[0])
+    means = mean_metrics(tf.stack(values), tf.stack(weights)).numpy()
+    return dict(zip([m.name for m in METRICS], means.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("contract", ORDERLY.values(), ids=ORDERLY)
+@pytest.mark.parametrize("sizes", [[5], [1, 1, 1, 1, 1], [2, 2, 1]])
+def test_batches_do_not_matter(contract: MetricContract, sizes: list[int]) -> None:
+    run = validator(Scale(), batches(LISTS, sizes), METRICS, contract)
+    assert run() == pytest.approx(expected(contract), abs=1e-6)
+
+
+def test_the_model_is_taken_as_it_stands() -> None:
+    model, contract = Scale(), PRESETS["default"]
+    run = validator(model, batches(LISTS, [3, 2]), METRICS, contract)
+    before = run()
+    model.factor.assign(-1.0)
+    assert run() == pytest.approx(expected(contract, -1.0), abs=1e-6)
+    assert run() != before
+
+
+def test_without_a_list_that_counts_a_metric_is_0() -> None:
+    contract = MetricContract(empty=Empty.SKIP)
+    run = validator(Scale(), batches([([1.0, 2.0], [0.0, 0.0])], [1]), METRICS, contract)
+    assert run() == dict.fromkeys(("ndcg@2", "mrr", "arp", "opa"), 0.0)
+
+
+def test_a_score_that_is_no_number_shows() -> None:
+    model = Scale()
+    model.factor.assign(float("nan"))
+    found = validator(model, batches(LISTS, [5]), METRICS, PRESETS["default"])()
+    assert all(np.isnan(value) for value in found.values())
