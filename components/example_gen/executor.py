@@ -6,6 +6,7 @@ memory; rows of one list that lie apart are brought together by its id.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -96,7 +97,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             for name, part in _divide(lists[steps.LISTS], split.name, job).items():
                 encoded = part | f"Encode[{name}]" >> beam.ParDo(
                     steps.Encode(job.spec, job.config.lists, name, job.config.max_bad_share > 0)
-                ).with_outputs(steps.REFUSED, steps.IDS, main=steps.EXAMPLES)
+                ).with_outputs(steps.REFUSED, steps.BROKEN, steps.IDS, main=steps.EXAMPLES)
                 examples[name] = encoded
                 refused.append(encoded[steps.REFUSED])
         _refuse_shared_lists({name: part[steps.IDS] for name, part in examples.items()}, job)
@@ -125,18 +126,28 @@ def _read(pipeline: beam.Pipeline, name: str, pattern: str, job: Job) -> Any:
         | f"Spread[{name}]" >> beam.Reshuffle()
         | f"Read[{name}]"
         >> beam.ParDo(steps.Read(job.config, job.spec)).with_outputs(
-            steps.REFUSED, main=steps.LISTS
+            steps.REFUSED, steps.BROKEN, main=steps.LISTS
         )
     )
     if job.config.format not in (Format.CSV, Format.PARQUET):
         return lists
+    parts = {
+        steps.LISTS: lists[steps.LISTS] | f"ById[{name}]" >> beam.FlatMap(steps.by_id),
+        steps.BROKEN: lists[steps.BROKEN] | f"Broken[{name}]" >> beam.Map(lambda key: (key, True)),
+    }
     merged = (
-        lists[steps.LISTS]
-        | f"ById[{name}]" >> beam.FlatMap(steps.by_id)
-        | f"Group[{name}]" >> beam.GroupByKey()
-        | f"Merge[{name}]" >> beam.MapTuple(steps.merge_runs)
+        parts
+        | f"Group[{name}]" >> beam.CoGroupByKey()
+        | f"Merge[{name}]"
+        >> beam.ParDo(steps.Merge(job.config.max_bad_share > 0)).with_outputs(
+            steps.REFUSED, steps.BROKEN, main=steps.LISTS
+        )
     )
-    return {steps.LISTS: merged, steps.REFUSED: lists[steps.REFUSED]}
+    refused = lists[steps.REFUSED], merged[steps.REFUSED]
+    return {
+        steps.LISTS: merged[steps.LISTS],
+        steps.REFUSED: refused | f"AllRefused[{name}]" >> beam.Flatten(),
+    }
 
 
 def _divide(lists: beam.PCollection, name: str, job: Job) -> dict[str, beam.PCollection]:
@@ -168,22 +179,20 @@ def _refuse_shared_lists(ids: dict[str, beam.PCollection], job: Job) -> None:
 
 def summarize(result: PipelineResult, config: ExamplesConfig) -> dict[str, int]:
     """Returns the counts of a run by name; raises InputError where too many were refused."""
-    counters = result.metrics().query()["counters"]
-    counts = {
-        c.key.metric.name: int(c.result)
-        for c in counters
-        if c.key.metric.namespace == steps.NAMESPACE
-    }
-    refused, kept = counts.get(steps.REFUSED, 0), counts.get(steps.LISTS, 0)
+    counts = collections.Counter[str]()
+    for counter in result.metrics().query()["counters"]:  # one for each step that counts
+        if counter.key.metric.namespace == steps.NAMESPACE:
+            counts[counter.key.metric.name] += int(counter.result)
+    refused, kept = counts[steps.REFUSED], counts[steps.LISTS]
     if refused > config.max_bad_share * (refused + kept):
         raise InputError(
             f"examples: {refused} of {refused + kept} records were refused, more than the share of"
             f" {config.max_bad_share:g} that examples.max_bad_share allows"
         )
     for split in config.split_names:
-        if not counts.get(f"{split} lists"):
+        if not counts[f"{split} lists"]:
             raise InputError(f"examples: split '{split}' has no lists")
-    return dict(sorted(counts.items()))
+    return {name: number for name, number in sorted(counts.items()) if number}
 
 
 @contextlib.contextmanager

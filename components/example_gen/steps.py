@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from data.lists import to_arrow
 from pipeline.config import TRAIN
 from pipeline.config import ExamplesConfig
 
-LISTS, REFUSED, EXAMPLES, IDS = "lists", "refused", "examples", "ids"
+LISTS, REFUSED, BROKEN, EXAMPLES, IDS = "lists", "refused", "broken", "examples", "ids"
 """The outputs of the steps."""
 NAMESPACE = "ranking"
 """The namespace of the counters."""
@@ -44,18 +45,21 @@ class _Refusals:
 
     def __init__(self, allowed: bool) -> None:
         self._allowed = allowed
-        self.found: list[str] = []
+        self.found: list[readers.Refusal] = []
 
     def __call__(self, refusal: readers.Refusal) -> None:
         if not self._allowed:
             raise InputError(str(refusal))
         count(REFUSED, 1)
-        self.found.append(str(refusal))
+        self.found.append(refusal)
 
     def drain(self) -> Iterator[beam.pvalue.TaggedOutput]:
+        """Yields the texts, and the ids of the lists that are no longer whole."""
         found, self.found = self.found, []
-        for text in found:
-            yield beam.pvalue.TaggedOutput(REFUSED, text)
+        for refusal in found:
+            yield beam.pvalue.TaggedOutput(REFUSED, str(refusal))
+            if refusal.list_id:
+                yield beam.pvalue.TaggedOutput(BROKEN, refusal.list_id)
 
 
 class Read(beam.DoFn):
@@ -66,7 +70,7 @@ class Read(beam.DoFn):
         self._config, self._spec = config, spec
 
     def process(self, path: str) -> Iterator[Any]:
-        """Yields the lists of a file, and what was refused."""
+        """Yields the lists of a file, and what was refused of which lists."""
         refusals = _Refusals(self._config.max_bad_share > 0)
         config = self._config
         for lists in readers.read(
@@ -123,22 +127,49 @@ def by_id(lists: Lists) -> Iterator[tuple[bytes, Lists]]:
         yield key, lists.keep_lists(np.arange(len(lists)) == index)
 
 
-def merge_runs(key: bytes, runs: Iterable[Lists]) -> Lists:
-    """Makes one list of all runs of rows with its id, in the order of the files."""
-    ordered = sorted(runs, key=lambda run: _natural(run.origins[0]))
-    merged = merge(ordered)
+class Merge(beam.DoFn):
+    """From all runs of rows with one id to one list; a list of which a run is missing is left out.
+
+    An element is the id with its `LISTS` and, for each refusal, one of `BROKEN`.
+    """
+
+    def __init__(self, allowed: bool) -> None:
+        super().__init__()
+        self._allowed = allowed
+
+    def process(self, element: tuple[bytes, Mapping[str, Iterable[Any]]]) -> Iterator[Any]:
+        """Yields the list, or why it is refused."""
+        key, parts = element
+        runs = list(parts[LISTS])
+        if any(True for _ in parts[BROKEN]):
+            count("lists left out because rows of theirs were refused", bool(runs))
+            return
+        refusals = _Refusals(self._allowed)
+        yield from merge_runs(key, runs, refusals)
+        yield from refusals.drain()
+
+
+def merge_runs(
+    key: bytes, runs: Iterable[Lists], refuse: Callable[[readers.Refusal], None]
+) -> Iterator[Lists]:
+    """Yields one list of all runs of rows with its id, in the order of the files.
+
+    It is refused where they differ in a context column.
+    """
+    merged = merge(sorted(runs, key=lambda run: _natural(run.origins[0])))
     context = {}
     for name, scope in merged.scopes.items():
         if scope is Scope.CONTEXT:
             context[name] = merged.values[name][:1]
             differs = (merged.values[name] != context[name]).any(axis=1)
             if differs.any():
-                raise InputError(
-                    f"{merged.origins[int(differs.argmax())]}: column '{name}' of list"
-                    f" '{key.decode(errors='replace')}' differs from {merged.origins[0]};"
-                    " expected one value per list"
+                reason = (
+                    f"column '{name}' of list '{key.decode(errors='replace')}' differs from"
+                    f" {merged.origins[0]}; expected one value per list"
                 )
-    return dataclasses.replace(
+                refuse(readers.Refusal.at(merged.origins[int(differs.argmax())], reason, key))
+                return
+    yield dataclasses.replace(
         merged,
         ids=[key],
         origins=merged.origins[:1],
