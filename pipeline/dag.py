@@ -45,8 +45,14 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             metadata_path(config)
         ),
-        beam_pipeline_args=list(config.pipeline.beam_pipeline_args) or [NO_STAGING],
+        beam_pipeline_args=_beam_arguments(config),
     )
+
+
+def _beam_arguments(config: Config) -> list[str]:
+    given = list(config.pipeline.beam_pipeline_args)
+    elsewhere = any(option.startswith("--runner=") for option in given)
+    return given if elsewhere else [*given, NO_STAGING]
 
 
 def metadata_path(config: Config) -> str:
