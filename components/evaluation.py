@@ -75,7 +75,7 @@ def failures(uri: str) -> Iterator[str]:
     """Yields in plain words each threshold that the candidate missed."""
     result = tfma.load_validation_result(uri)
     if result.missing_slices:
-        yield f"the split has no lists to judge by ({len(result.missing_slices)} slices are missing)"
+        yield f"the split has no lists to judge by: {len(result.missing_slices)} slices are missing"
     for found in result.metric_validations_per_slice:
         keys = found.slice_key.single_slice_keys
         where = "".join(f" in {key.column}={_text(key.bytes_value)}" for key in keys)

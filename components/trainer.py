@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
@@ -67,6 +68,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
         settings,
         state_dir=state_dir,
         log_dir=Path(fn_args.model_run_dir),
+        report=functools.partial(print, flush=True),
     )
     export(model, output, transformed, Path(fn_args.serving_model_dir))
     summary = {"epochs": result.epochs, "best_epoch": result.best_epoch, "best": result.best}

@@ -13,7 +13,9 @@ from data.transformed import TransformedSpec
 LABEL_PADDING = -1.0
 """The label in places without a document, which TF-Ranking's losses leave out."""
 
-Batch = tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]
+Inputs = dict[str, tf.Tensor]
+Batch = tuple[Inputs, tf.Tensor] | tuple[Inputs, tf.Tensor, tf.Tensor]
+"""Model inputs, labels `[batch_size, list_size]` and, where the spec names them, weights alike."""
 
 
 def read(files: Sequence[str]) -> tf.data.Dataset:
@@ -61,10 +63,8 @@ def _batches(
         inputs = transformed_lib.to_model_inputs(tensors, transformed, list_size=list_size)
         spec = transformed.spec
         labels = columnar.to_dense(tensors[spec.label], list_size=list_size, padding=LABEL_PADDING)
-        if spec.weight:
-            weights = columnar.to_dense(tensors[spec.weight], list_size=list_size)
-        else:
-            weights = tf.cast(labels >= 0, tf.float32)
-        return inputs, labels, weights
+        if not spec.weight:
+            return inputs, labels
+        return inputs, labels, columnar.to_dense(tensors[spec.weight], list_size=list_size)
 
     return lists.map(to_batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)

@@ -92,6 +92,9 @@ class TrainResult:
     seconds: float
 
 
+SIGN_OF_LIFE = 10.0
+"""Seconds of silence within an epoch."""
+
 Validate = Callable[[], Mapping[str, float]]
 Report = Callable[[str], None]
 
@@ -122,7 +125,7 @@ def train(
 
     Args:
       model: Maps model inputs to scores `[batch_size, list_size]`.
-      batches: One epoch of `(inputs, labels, weights)`.
+      batches: One epoch of `(inputs, labels)` or `(inputs, labels, weights)`.
       validate: Returns the metrics of the model as it stands, `config.metric` among them.
       config: The settings.
       state_dir: Where weights, optimizer and progress are kept; training begun there is resumed.
@@ -174,7 +177,7 @@ class Progress(tf.keras.callbacks.Callback):
         state_dir.mkdir(parents=True, exist_ok=True)
         self._dir, self._state = state_dir, state_dir / "state.json"
         self.epochs, self.best_epoch, self.best = 0, 0, -math.inf
-        self._documents, self._started = 0, 0.0
+        self._started = self._said = 0.0
         checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
         self._manager = tf.train.CheckpointManager(checkpoint, str(state_dir), max_to_keep=2)
         self._ranker = model
@@ -201,7 +204,16 @@ class Progress(tf.keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Starts the clock."""
-        self._started = time.monotonic()
+        self._started = self._said = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Gives a sign of life in long epochs."""
+        now = time.monotonic()
+        if now - self._said > SIGN_OF_LIFE:
+            self._said = now
+            loss = (logs or {}).get("loss", math.nan)
+            speed = (batch + 1) * self._config.batch_size / (now - self._started)
+            self._report(f"  batch {batch + 1}  loss {loss:.4f}  {speed:,.0f} lists/s")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Validates, compares with the best epoch, writes the state and reports."""

@@ -23,7 +23,7 @@ def validator(
 
     Args:
       model: Maps model inputs to scores `[batch_size, list_size]`.
-      batches: `(inputs, labels, weights)` with every list once and whole.
+      batches: `(inputs, labels)`, or with weights, with every list once and whole.
       metrics: The metrics to compute.
       contract: Their conventions.
     """
@@ -36,7 +36,7 @@ def validator(
 
     def run() -> dict[str, float]:
         total, weight = np.zeros(len(metrics)), np.zeros(len(metrics))
-        for inputs, labels, _ in batches:
+        for inputs, labels, *_ in batches:
             values, weights = step(inputs, labels)
             total, weight = total + values.numpy(), weight + weights.numpy()
         means = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)

@@ -75,10 +75,10 @@ def test_labels_and_weights_are_padded_where_there_is_no_document(files: list[st
     assert inputs[NAME].shape == (2, 5, 2)
 
 
-def test_without_a_weight_column_each_document_weighs_1(files: list[str]) -> None:
+def test_without_a_weight_column_there_are_no_weights(files: list[str]) -> None:
     unweighted = TransformedSpec(dataclasses.replace(SPEC, weight=""), {})
-    _, _, weights = next(iter(dataset.validation(files, unweighted, batch_size=2)))
-    assert weights.numpy().tolist() == [[1, 1, 0, 0, 0], [1, 1, 1, 1, 1]]
+    batch = next(iter(dataset.validation(files, unweighted, batch_size=2)))
+    assert len(batch) == 2
 
 
 def test_an_epoch_of_training_has_every_list_once(files: list[str]) -> None:
