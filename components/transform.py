@@ -53,7 +53,9 @@ def preprocessing_fn(
 
 def vocabulary_file(feature: Feature) -> str:
     """Returns the name of a feature's vocabulary in the transform graph."""
-    return "vocabulary_" + "".join(c if c.isalnum() else "_" for c in feature.name)
+    # Hexadecimal, so that no two names are one as files, nor one a path.
+    plain_name = feature.name.isascii() and feature.name.isidentifier()
+    return "vocabulary_" + (feature.name if plain_name else f"-{feature.name.encode().hex()}")
 
 
 def transformed_spec(
@@ -141,15 +143,15 @@ def _ids(rows: tf.Tensor, feature: Feature, like: tf.RaggedTensor) -> tf.Tensor:
         text = rows if feature.dtype is DType.STRING else tf.strings.as_string(rows)
         ids = tf.strings.to_hash_bucket_fast(text, feature.buckets)
     else:
-        ids = _look_up(rows, feature)
+        ids = _look_up(rows, missing, feature)
     return tf.where(missing, tf.zeros_like(ids), 1 + ids)
 
 
-def _look_up(rows: tf.Tensor, feature: Feature) -> tf.Tensor:
-    return tft.compute_and_apply_vocabulary(
-        rows,
+def _look_up(rows: tf.Tensor, missing: tf.Tensor, feature: Feature) -> tf.Tensor:
+    vocabulary = tft.vocabulary(
+        tf.boolean_mask(rows, ~missing),
         top_k=feature.size or None,
         frequency_threshold=feature.min_count if feature.min_count > 1 else None,
-        num_oov_buckets=feature.oov_buckets,
         vocab_filename=vocabulary_file(feature),
     )
+    return tft.apply_vocabulary(rows, vocabulary, num_oov_buckets=feature.oov_buckets)

@@ -100,7 +100,13 @@ class Feature:
         steps, last = self.transform, self.transform[-1] if self.transform else None
         numeric = self.dtype is not DType.STRING
         yield "transform must name at least one step", not steps
-        yield f"width must be at least 1, found {self.width}", self.width < 1
+        for setting, found, least in (
+            ("width", self.width, 1),
+            ("embedding_dim", self.embedding_dim, 1),
+            ("size", self.size, 0),
+            ("oov_buckets", self.oov_buckets, 0),
+        ):
+            yield f"{setting} must be at least {least}, found {found}", found < least
         yield (
             f"only the last step may give an id, found {[s.value for s in steps]}",
             any(step in CATEGORICAL for step in steps[:-1]),

@@ -25,6 +25,9 @@ CATEGORICAL = (T.BUCKETIZE, T.VOCABULARY, T.HASH, T.INTEGER)
     [
         ({"transform": ()}, "transform must name at least one step"),
         ({"width": 0}, "width must be at least 1, found 0"),
+        ({"embedding_dim": 0}, "embedding_dim must be at least 1, found 0"),
+        ({"size": -1}, "size must be at least 0, found -1"),
+        ({"oov_buckets": -1}, "oov_buckets must be at least 0, found -1"),
         (
             {"transform": (T.BUCKETIZE, T.LOG1P), "buckets": 2},
             "only the last step may give an id, found ['bucketize', 'log1p']",
