@@ -4,6 +4,7 @@ import gzip
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -12,7 +13,7 @@ from data import elwc_writer
 from data.features import DType
 from tests.e2e import runs
 
-Rows = list[dict[str, list[object]]]
+Rows = list[dict[str, list[Any]]]
 
 CONFIG = """
 [pipeline]
@@ -64,7 +65,7 @@ def write(path: Path, lists: list[Rows]) -> None:
             writer.write(elwc_writer.encode({}, rows, DTYPES))
 
 
-def changed(**values: list[object]) -> list[Rows]:
+def changed(**values: list[Any]) -> list[Rows]:
     """Three sound lists, with other values in the second document of the second list."""
     lists = [good(), good(), good()]
     lists[1][1] = {k: v for k, v in {**lists[1][1], **values}.items() if v}
@@ -126,7 +127,7 @@ def test_bad_values_are_named(tmp_path: Path, lists: list[Rows], message: str) -
 
 def test_feature_of_another_type(tmp_path: Path) -> None:
     with tf.io.TFRecordWriter(str(tmp_path / "train")) as writer:
-        rows = [{"f1": [1.0], "f2": [2], "y": [1.0]}]
+        rows: Rows = [{"f1": [1.0], "f2": [2], "y": [1.0]}]
         writer.write(elwc_writer.encode({}, rows, DTYPES | {"f2": DType.INT}))
     message = "record 1: document 1: feature 'f2': found int64, expected float"
     refused(run(tmp_path), tmp_path, f"{tmp_path}/train: {message}")
