@@ -12,6 +12,9 @@ import tensorflow_model_analysis as tfma
 DIFFERENCE = "{}_diff"
 """How a metric's difference from the blessed model is called."""
 
+ERROR = "__ERROR__"
+"""What TFMA puts among the metrics of a slice that has too few lists for an interval."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
@@ -66,7 +69,7 @@ def _split(metrics: dict[str, Any]) -> tuple[dict[str, float], dict[str, tuple[f
             bounded = value["boundedValue"]
             values[name] = float(bounded["value"])
             bounds[name] = (float(bounded["lowerBound"]), float(bounded["upperBound"]))
-        else:
+        elif name != ERROR:
             values[name] = float(value.get("doubleValue", math.nan))
     return values, bounds
 

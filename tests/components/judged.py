@@ -1,0 +1,114 @@
+"""Models judged by TFX's Evaluator, with our settings and metrics."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import text_format
+from tfx.components.evaluator import executor
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
+
+from components import evaluator
+from data import schema as schema_lib
+from data.features import Scope
+from data.lists import Lists
+from data.transformed import NUMERIC
+from models import serving
+from pipeline.config import EvaluationConfig
+from pipeline.dag import NO_STAGING
+from tests.samples import SPEC
+from tests.samples import Transformed
+from tests.samples import draw
+from tests.samples import stored
+from tests.samples import transformed_spec
+
+SIZES = (3, 9, 1, 4, 6, 2, 7, 5, 3, 8, 2, 4)
+
+
+class Priced(tf.keras.Model):
+    """Scores a document by its price, times a factor."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = tf.Variable(factor)
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        del training
+        return inputs[NUMERIC[Scope.DOCUMENT]][..., 0] * self.factor
+
+
+def lists() -> Lists:
+    """Lists whose dearer documents are more relevant, but for noise; two devices."""
+    found = draw(SIZES)
+    rng = np.random.default_rng(8)
+    utility = found.values["price"] + rng.normal(scale=0.7, size=found.values["price"].shape)
+    found.values["grade"][:] = np.digitize(utility, [0.0, 1.0])
+    found.values["device"][:, 0] = np.array([b"phone", b"desk"], object)[np.arange(12) % 2]
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """The folder with the evaluation, and whether the model was blessed."""
+
+    uri: str
+    blessed: bool
+
+
+def judge(
+    folder: Path, config: EvaluationConfig, *, factor: float, baseline: float | None = None
+) -> Verdict:
+    """Runs TFX's Evaluator on the model of that factor, and on a blessed one before it."""
+    folder.mkdir()
+    examples, schema = _examples(folder / "examples"), _schema(folder / "schema")
+    inputs = {"examples": [examples], "schema": [schema]}
+    inputs["model"] = [_model(folder / "model", factor)]
+    if baseline is not None:
+        inputs["baseline_model"] = [_model(folder / "baseline", baseline)]
+    evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+    evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
+    context = base_beam_executor.BaseBeamExecutor.Context(
+        beam_pipeline_args=[NO_STAGING], tmp_dir=str(folder / "tmp"), unique_id="1"
+    )
+    executor.Executor(context).Do(
+        inputs,
+        {"evaluation": [evaluation], "blessing": [blessing]},
+        {
+            "eval_config": proto_utils.proto_to_json(evaluator.eval_config(config, SPEC)),
+            "example_splits": json.dumps(["test"]),
+        },
+    )
+    return Verdict(evaluation.uri, (folder / "blessing" / "BLESSED").exists())
+
+
+def _examples(folder: Path) -> standard_artifacts.Examples:
+    (folder / "Split-test").mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(folder / "Split-test" / "lists.gz"), "GZIP") as writer:
+        for record in stored(lists()):
+            writer.write(record)
+    artifact = standard_artifacts.Examples()
+    artifact.uri, artifact.split_names = str(folder), json.dumps(["test"])
+    return artifact
+
+
+def _schema(folder: Path) -> standard_artifacts.Schema:
+    folder.mkdir()
+    text = text_format.MessageToString(schema_lib.render(SPEC))
+    (folder / "schema.pbtxt").write_text(text)
+    artifact = standard_artifacts.Schema()
+    artifact.uri = str(folder)
+    return artifact
+
+
+def _model(folder: Path, factor: float) -> standard_artifacts.Model:
+    servable = serving.Servable(Priced(factor), Transformed(), transformed_spec())
+    serving.export(servable, folder / "Format-Serving", warmup=[])
+    artifact = standard_artifacts.Model()
+    artifact.uri = str(folder)
+    return artifact

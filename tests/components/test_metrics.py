@@ -1,0 +1,121 @@
+"""Our metrics inside TensorFlow Model Analysis: the numbers of `models.metrics`, slice by slice."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from components import evaluation
+from components import metrics as metrics_lib
+from components.evaluation import Slice
+from data import plain
+from models.metrics import PRESETS
+from models.metrics import MetricContract
+from models.metrics import evaluate
+from models.metrics import mean_metrics
+from models.metrics import parse_metric
+from pipeline.config import EvaluationConfig
+from pipeline.config import Threshold
+from tests.components.judged import judge
+from tests.components.judged import lists
+
+NAMES = ("ndcg@1", "ndcg@10", "mrr", "map", "precision@5", "arp", "opa")
+CONFIG = EvaluationConfig(
+    thresholds={"ndcg@10": Threshold(at_least=0.0)},
+    metrics=NAMES,
+    contract="lightgbm",
+    slices=("device", "hour"),
+    confidence_intervals=True,
+)
+
+
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory: pytest.TempPathFactory) -> list[Slice]:
+    folder = tmp_path_factory.mktemp("judged") / "intervals"
+    return evaluation.slices(judge(folder, CONFIG, factor=1.0).uri)
+
+
+def expected(kept: np.ndarray) -> dict[str, float]:
+    """The metrics of some of the lists, one list at a time and without padding."""
+    found = lists()
+    starts = np.cumsum(found.sizes) - found.sizes
+    values, weights = [], []
+    for start, size in zip(starts[kept], found.sizes[kept], strict=True):
+        rows = slice(start, start + size)
+        value, weight = evaluate(
+            found.values["price"][rows, 0][None],
+            found.values["grade"][rows, 0][None],
+            metrics=[parse_metric(name) for name in NAMES],
+            contract=PRESETS["lightgbm"],
+        )
+        values.append(value.numpy()[0])
+        weights.append(weight.numpy()[0])
+    return dict(zip(NAMES, mean_metrics(values, weights).numpy().tolist(), strict=True))
+
+
+def test_all_lists_together_have_the_metrics_of_the_library(slices: list[Slice]) -> None:
+    found = evaluation.overall(slices)
+    assert found.values == pytest.approx(expected(np.ones(12, bool)), rel=1e-5)
+
+
+def test_each_slice_has_the_metrics_of_its_lists(slices: list[Slice]) -> None:
+    raw = lists().values
+    keys = {("device", key.decode()): raw["device"][:, 0] == key for key in (b"phone", b"desk")}
+    keys |= {("hour", str(hour)): raw["hour"][:, 0] == hour for hour in set(raw["hour"][:, 0])}
+    found = {next(iter(part.key.items())): part.values for part in slices if part.key}
+    assert set(found) == set(keys)
+    for key, kept in keys.items():
+        assert found[key] == pytest.approx(expected(kept), rel=1e-5, nan_ok=True), key
+
+
+def test_confidence_intervals_hold_the_value(slices: list[Slice]) -> None:
+    found = evaluation.overall(slices)
+    assert set(found.bounds) == set(NAMES)
+    for name, (low, high) in found.bounds.items():
+        assert low <= found.values[name] <= high, name
+    low, high = found.bounds["ndcg@10"]
+    assert low < found.values["ndcg@10"] < high
+
+
+def test_a_slice_too_small_for_an_interval_has_its_values(slices: list[Slice]) -> None:
+    [single] = [part for part in slices if part.key == {"hour": "3"}]
+    assert (lists().values["hour"] == 3).sum() == 1
+    assert set(single.values) == set(NAMES)
+    assert single.bounds == {}
+
+
+def test_settings_travel_as_json() -> None:
+    contract = MetricContract(relevant_from=2.0)
+    settings = json.loads(metrics_lib.config_of(["mrr", "arp"], contract))
+    assert settings["names"] == ["mrr", "arp"]
+    assert plain.from_json(MetricContract, settings["contract"]) == contract
+
+
+def test_one_computation_gives_all_metrics_of_a_model() -> None:
+    metric = metrics_lib.RankingMetrics(["mrr", "arp"], plain.to_json(MetricContract()))
+    computations = metric.computations(model_names=["candidate", "baseline"])
+    assert [[(key.model_name, key.name) for key in c.keys] for c in computations] == [
+        [("candidate", "mrr"), ("candidate", "arp")],
+        [("baseline", "mrr"), ("baseline", "arp")],
+    ]
+
+
+@pytest.mark.parametrize("parts", [[[0, 1, 2]], [[0], [1, 2]], [[0], [], [2, 1]]])
+def test_means_do_not_depend_on_how_the_lists_were_spread(parts: list[list[int]]) -> None:
+    """Each list has `[values times weights, weights]` of two metrics; none counts for the other."""
+    sums = [np.array([[w * v, 0.0], [w, 0.0]]) for v, w in ((0.5, 1.0), (0.25, 2.0), (1.0, 1.0))]
+    metric = metrics_lib.RankingMetrics(["mrr", "arp"], plain.to_json(MetricContract()))
+    [computation] = metric.computations()
+    combiner = metrics_lib.Mean(computation.keys)
+    accumulators = []
+    for part in parts:
+        accumulator = combiner.create_accumulator()
+        for i in part:
+            accumulator = combiner.add_input(accumulator, sums[i])
+        accumulators.append(accumulator)
+    merged = combiner.extract_output(combiner.merge_accumulators(accumulators))
+    found = {key.name: value for key, value in merged.items()}
+    assert found["mrr"] == pytest.approx((0.5 + 2 * 0.25 + 1.0) / 4)
+    assert np.isnan(found["arp"])
