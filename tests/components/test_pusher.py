@@ -1,0 +1,119 @@
+"""The Pusher: a blessed model becomes a version with a manifest, another one nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx import types
+from tfx.types import standard_artifacts
+
+from components import evaluation
+from components import pusher
+from components.evaluation import Slice
+from models import versions
+
+CONFIG = {"pipeline": {"name": "demo"}}
+METRICS = {"ndcg@10": 0.75, "mrr": 0.5, "mrr_diff": 0.125}
+
+
+def channel(kind: type[types.Artifact]) -> types.BaseChannel:
+    return types.Channel(type=kind)
+
+
+def node(base: Path, **changes: Any) -> pusher.Pusher:
+    settings = {
+        "contract": "gain 2^l-1",
+        "metrics": ("ndcg@10", "mrr"),
+        "config": json.dumps(CONFIG),
+        **changes,
+    }
+    return pusher.Pusher(
+        model=channel(standard_artifacts.Model),
+        model_blessing=channel(standard_artifacts.ModelBlessing),
+        evaluation=channel(standard_artifacts.ModelEvaluation),
+        examples=channel(standard_artifacts.Examples),
+        base=str(base),
+        **settings,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    slices = [Slice({"device": "phone"}, {"ndcg@10": 0.1}, {}), Slice({}, METRICS, {})]
+    monkeypatch.setattr(evaluation, "slices", lambda uri: slices)
+
+
+def push(folder: Path, *, blessed: bool, content: str = "weights") -> standard_artifacts.Model:
+    """Runs the node's executor; returns what it says of the pushed model."""
+    model, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
+    examples, judged = standard_artifacts.Examples(), standard_artifacts.ModelEvaluation()
+    pushed = standard_artifacts.PushedModel()
+    for artifact, name in (
+        *((model, "model"), (blessing, "blessing"), (examples, "examples")),
+        *((judged, "evaluation"), (pushed, "pushed")),
+    ):
+        artifact.uri = str(folder / name)
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "model" / "Format-Serving").mkdir(exist_ok=True)
+    (folder / "model" / "Format-Serving" / "saved_model.pb").write_text(content)
+    blessing.set_int_custom_property("blessed", int(blessed))
+    (folder / "blessing" / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
+    examples.split_names, examples.span, examples.version = '["train", "test"]', 7, 2
+    examples.set_string_custom_property("input_fingerprint", "split:train,num_files:1")
+    inputs = {
+        "model": [model],
+        "model_blessing": [blessing],
+        "evaluation": [judged],
+        "examples": [examples],
+    }
+    properties = node(folder / "store").exec_properties
+    pusher.Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
+    return pushed
+
+
+def test_a_blessed_model_is_published_with_what_it_is(tmp_path: Path) -> None:
+    pushed = push(tmp_path, blessed=True)
+    [version] = versions.versions(tmp_path / "store")
+    assert version.live
+    assert (version.path / "saved_model.pb").read_text() == "weights"
+    assert version.manifest["data"] == {
+        "splits": ["train", "test"],
+        "span": 7,
+        "version": 2,
+        "fingerprint": "split:train,num_files:1",
+    }
+    assert version.manifest["metrics"] == {
+        "contract": "gain 2^l-1",
+        "values": {"ndcg@10": 0.75, "mrr": 0.5},
+    }
+    assert version.manifest["config"] == CONFIG
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_destination") == str(version.path)
+    assert pushed.get_string_custom_property("pushed_version") == str(version.version)
+    assert pushed.get_string_custom_property(pusher.UNCHANGED) == "no"
+
+
+def test_a_model_that_was_not_blessed_is_not_published(tmp_path: Path) -> None:
+    pushed = push(tmp_path, blessed=False)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_same_model_is_not_published_twice(tmp_path: Path) -> None:
+    push(tmp_path, blessed=True)
+    pushed = push(tmp_path, blessed=True)
+    assert pushed.get_string_custom_property(pusher.UNCHANGED) == "yes"
+    push(tmp_path, blessed=True, content="other weights")
+    found = versions.versions(tmp_path / "store")
+    assert [(version.path / "saved_model.pb").read_text() for version in found] == [
+        "other weights",
+        "weights",
+    ]
+
+
+def test_settings_are_part_of_the_node(tmp_path: Path) -> None:
+    one, other = node(tmp_path), node(tmp_path, contract="gain l")
+    assert one.exec_properties["custom_config"] != other.exec_properties["custom_config"]

@@ -1,0 +1,175 @@
+"""The Trainer's `run_fn`: what it exports, what it leaves behind, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx import v1 as tfx
+
+from components import trainer
+from data import plain
+from data.errors import InputError
+from data.features import Feature
+from data.features import FeatureSpec
+from data.features import Scope
+from data.lists import Lists
+from data.transformed import TRANSFORM_SUFFIX
+from data.transformed import TransformedSpec
+from models import serving
+from models.dnn import DnnConfig
+from models.metrics import MetricContract
+from models.training import TrainConfig
+from tests.components.conftest import SPEC
+from tests.components.conftest import Transformed
+from tests.samples import draw
+from tests.samples import requests
+from tests.samples import stored
+
+TRAIN = TrainConfig(epochs=3, batch_size=4, metric="mrr", list_size=5)
+
+
+def arguments(transformed: Transformed, folder: Path, **config: Any) -> tfx.components.FnArgs:
+    return tfx.components.FnArgs(
+        train_files=[transformed.examples],
+        eval_files=[f"{Path(transformed.examples).parent}/trans*.gz"],
+        transform_output=str(transformed.folder),
+        serving_model_dir=str(folder / "model"),
+        model_run_dir=str(folder / "run"),
+        custom_config={
+            "spec": plain.to_json(SPEC),
+            "family": "dnn",
+            "settings": plain.to_json(DnnConfig(hidden_layer_dims=(8,))),
+            "train": plain.to_json(TRAIN),
+            "metrics": ["ndcg@10", "mrr"],
+            "contract": plain.to_json(MetricContract()),
+            "state_dir": str(folder / "state"),
+            **config,
+        },
+    )
+
+
+@functools.cache
+def signatures(folder: Path) -> Any:
+    return tf.saved_model.load(str(folder / "model")).signatures
+
+
+def scores(folder: Path, lists: Lists, signature: str = serving.PREDICT) -> np.ndarray:
+    made = requests(lists, SPEC) if signature == serving.PREDICT else stored(lists, SPEC)
+    found = signatures(folder)[signature](examples=tf.constant(made))
+    return found[serving.SCORES].numpy()
+
+
+@pytest.fixture(scope="module")
+def trained(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    trainer.run_fn(arguments(transformed, folder))
+    return folder
+
+
+def test_it_says_how_training_went_and_leaves_no_state(trained: Path) -> None:
+    summary = json.loads((trained / "run" / trainer.SUMMARY).read_text())
+    assert set(summary) == {"epochs", "best_epoch", "best"}
+    assert summary["epochs"] == 3
+    assert 1 <= summary["best_epoch"] <= 3
+    assert 0 < summary["best"] <= 1
+    assert list((trained / "state").iterdir()) == []
+    assert list((trained / "run").glob("train/events*"))
+
+
+def test_the_export_scores_requests_and_stored_lists_alike(trained: Path) -> None:
+    lists = draw((3, 1, 6), spec=SPEC, seed=3)
+    lists.values["word"][0] = b"never seen"
+    requested, parsed = (scores(trained, lists, s) for s in (serving.PREDICT, serving.COLUMNAR))
+    assert requested == pytest.approx(parsed, abs=1e-5)
+    assert (requested != serving.PADDING_SCORE).sum(axis=1).tolist() == [3, 1, 6]
+    assert np.isfinite(requested).all()
+    for i, size in enumerate((3, 1, 6)):
+        alone = scores(trained, lists.keep_lists(np.arange(3) == i))
+        assert alone[0] == pytest.approx(requested[i, :size], abs=1e-5)
+
+
+def test_the_export_answers_its_warm_up_requests(trained: Path) -> None:
+    predict = signatures(trained)[serving.PREDICT]
+    for size in trainer.WARMUP_SIZES:
+        request = tf.constant([serving.sample_request(SPEC, size)])
+        assert predict(examples=request)[serving.SCORES].shape == (1, size)
+    warmup = trained / "model" / serving.EXTRA / serving.WARMUP_FILE
+    records = tf.data.TFRecordDataset(str(warmup)).as_numpy_iterator()
+    assert len(list(records)) == len(trainer.WARMUP_SIZES)
+
+
+def test_a_run_that_failed_after_training_does_not_train_again(
+    transformed: Transformed,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Another configuration does not take its state for its own; one seed gives one model."""
+
+    def fail(*args: object) -> None:
+        raise OSError("disk full")
+
+    run = arguments(transformed, tmp_path)
+    other = plain.to_json(dataclasses.replace(TRAIN, epochs=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "export", fail)
+        for settings in (run, arguments(transformed, tmp_path, train=other)):
+            with pytest.raises(OSError, match="disk full"):
+                trainer.run_fn(settings)
+    assert "resuming" not in capsys.readouterr().out
+    trainer.run_fn(run)
+    assert capsys.readouterr().out == "resuming after epoch 3\n"
+    lists = draw((4,), spec=SPEC)
+    assert scores(tmp_path, lists) == pytest.approx(scores(trained, lists), abs=1e-6)
+
+
+SMALL = TransformedSpec(FeatureSpec((Feature("x"), Feature("c", scope=Scope.CONTEXT))), {})
+
+
+def written(path: Path, lists: list[list[float]]) -> str:
+    """Transformed lists with these labels."""
+    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+        for labels in lists:
+            columns = {
+                f"document_numeric{TRANSFORM_SUFFIX}": [0.0] * len(labels),
+                f"label{TRANSFORM_SUFFIX}": labels,
+                "context_numeric": [0.0],
+            }
+            feature = {
+                name: tf.train.Feature(float_list=tf.train.FloatList(value=values))
+                for name, values in columns.items()
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writer.write(example.SerializeToString())
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("lists", "found"),
+    [
+        ([[1, 1], [1, 1, 1]], "all 5 labels are 1"),
+        ([[0.5]], "all 1 labels are 0.5"),
+        ([[], []], "there are no documents"),
+        ([], "there are no documents"),
+    ],
+)
+def test_labels_that_teach_nothing_are_refused(
+    tmp_path: Path, lists: list[list[float]], found: str
+) -> None:
+    message = f"train: label 'label': {found}; expected at least two grades"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        trainer.check_labels([written(tmp_path / "lists", lists)], SMALL)
+
+
+def test_two_grades_in_any_two_lists_are_enough(tmp_path: Path) -> None:
+    files = [written(tmp_path / "one", [[0, 0]]), written(tmp_path / "two", [[0], [2]])]
+    trainer.check_labels(files, SMALL)
