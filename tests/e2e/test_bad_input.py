@@ -205,7 +205,7 @@ def test_labels_all_equal(tmp_path: Path) -> None:
         (
             "[train]",
             "[train]\nmetric = 'ndgc@10'",
-            "train.metric: 'ndgc@10' is not among evaluation.metrics. Did you mean 'ndcg@10'?",
+            "train: metric: unknown 'ndgc@10'. Did you mean 'ndcg'?",
         ),
         ('"dnn"', '"dn"', "model: unknown family 'dn'. Did you mean 'dnn'?"),
         (

@@ -68,7 +68,7 @@ def environment() -> dict[str, str]:
 
 
 def test_killed_training_resumes(tmp_path: Path, environment: dict[str, str]) -> None:
-    config = runs.write_config(tmp_path, train={"epochs": 400, "patience": 0})
+    config = runs.write_config(tmp_path, train={"epochs": 60, "patience": 0})
     arguments = [sys.executable, "pipeline_runner.py", "run", "--config", str(config)]
     with subprocess.Popen(
         arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
@@ -85,7 +85,7 @@ def test_killed_training_resumes(tmp_path: Path, environment: dict[str, str]) ->
     resumed = re.search(r"resuming after epoch (\d+)", ran.output)
     assert resumed
     assert int(resumed[1]) >= 3
-    assert f"epoch {int(resumed[1]) + 1}/400" in ran.output
-    assert "epoch 1/400" not in ran.output
+    assert f"epoch {int(resumed[1]) + 1}/60" in ran.output
+    assert "epoch 1/60" not in ran.output
     assert "Transform done: cached" in ran.output
     assert "published: version " in ran.output
