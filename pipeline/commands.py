@@ -8,22 +8,28 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline import decode
+from pipeline.config import Config
 
 
 def run(options: argparse.Namespace) -> None:
     """Runs the pipeline."""
     config = decode.load(vars(options).get("config"))
-    from pipeline import runners  # loads TFX, after the configuration is known to be sound
+    print(f"{describe(config)}; loading TFX ...", flush=True)
+    from pipeline import runners  # takes some 20 s; the configuration is known to be sound
 
     runners.run(config, verbose=vars(options).get("verbose", False))
 
 
 def check(options: argparse.Namespace) -> None:
     """Reads a configuration."""
-    config = decode.load(options.config)
-    print(
+    print(describe(decode.load(options.config)))
+
+
+def describe(config: Config) -> str:
+    """Returns what a configuration comes to, in a line."""
+    return (
         f"{config.pipeline.name}: {len(config.features.features)} features,"
-        f" model {config.model.family}, loss {config.train.loss}"
+        f" model {config.model.family}, {config.train.loss}"
     )
 
 

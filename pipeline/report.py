@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from components import evaluation
 from components.example_gen.executor import REPORT
+from components.example_gen.steps import LISTS
 from components.pusher import UNCHANGED
 from data.readers import Format
 from pipeline import lineage
@@ -33,15 +34,13 @@ def render(config: Config, times: dict[str, NodeTime]) -> str:
         parts.append(
             f"{cached} of {len(times)} nodes were cached: neither their inputs nor the code changed"
         )
-    counts = _ingestion(found)
-    dropped = {
-        k: v for k, v in counts.items() if not k.endswith((" lists", " documents")) and k != "lists"
-    }
-    if dropped:
-        parts.append("\n".join(f"ingestion: {name}: {number}" for name, number in dropped.items()))
+    parts += list(_dropped(_ingestion(found)))
     evaluated = found.get("Evaluator", {})
     if "evaluation" in evaluated:
         parts += list(_verdict(config, evaluated, found))
+    if "model_run" in found.get("Trainer", {}):
+        curves = os.path.relpath(found["Trainer"]["model_run"].uri)
+        parts.append(f"learning curves: tensorboard --logdir {curves}")
     return "\n\n".join(parts)
 
 
@@ -72,6 +71,13 @@ def _ingestion(found: dict[str, lineage.Artifacts]) -> dict[str, int]:
     with open(os.path.join(examples.uri, REPORT), encoding="utf-8") as file:
         counts: dict[str, int] = json.load(file)
     return counts
+
+
+def _dropped(counts: dict[str, int]) -> Iterator[str]:
+    kept = (LISTS, f" {LISTS}", " documents")
+    lines = [f"ingestion: {name}: {n:,}" for name, n in counts.items() if not name.endswith(kept)]
+    if lines:
+        yield "\n".join(lines)
 
 
 def _nodes(

@@ -1,0 +1,34 @@
+"""Which nodes there are, and what they wait for."""
+
+import pytest
+
+from pipeline import dag
+from pipeline import decode
+from pipeline.config import Config
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return decode.load("synthetic")
+
+
+def test_nodes_wait_for_what_they_need(config: Config) -> None:
+    nodes = {node.id: node for node in dag.create_pipeline(config).components}
+    before = {name: {up.id for up in node.upstream_nodes} for name, node in nodes.items()}
+    assert before["Transform"] >= {"RankingExampleGen", "RankingSchema", "ExampleValidator"}
+    assert before["Trainer"] >= {"Transform"}
+    assert before["Evaluator"] >= {"Trainer", "RankingExampleGen", "LatestBlessedModel"}
+    assert before["Pusher"] == {"Trainer", "Evaluator", "RankingExampleGen"}
+    assert len(nodes) == 9
+
+
+def test_code_is_named_as_the_workers_can_import_it(config: Config) -> None:
+    nodes = {node.id: node for node in dag.create_nodes(config)}
+    assert nodes["Trainer"].exec_properties["run_fn"] == "components.trainer.run_fn"
+    transform = nodes["Transform"].exec_properties
+    assert transform["preprocessing_fn"] == "components.transform.preprocessing_fn"
+
+
+def test_fingerprint_is_that_of_the_code() -> None:
+    assert dag.code_fingerprint() == dag.code_fingerprint()
+    assert len(dag.code_fingerprint()) == 16
