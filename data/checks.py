@@ -19,13 +19,18 @@ from data.readers.options import shown
 def check(lists: Lists, spec: FeatureSpec, refuse: Callable[[Refusal], None]) -> Lists:
     """Returns the lists that are sound; the others are refused, each for its first fault.
 
-    A list is refused if it has no document, if a feature or the label is infinite, a feature is
-    NaN, or a weight is not a number of 0 or more. A NaN label is a missing one: `data.policies`
-    decides about it.
+    A list is refused if it has no document, or no id though the spec names one, if a feature or
+    the label is infinite, a feature is NaN, or a weight is not a number of 0 or more. A NaN label
+    is a missing one: `data.policies` decides about it.
     """
     faults = _faults(lists, spec)
-    empty = np.flatnonzero(lists.sizes == 0)
-    reasons = dict.fromkeys(empty.tolist(), "no documents")
+    reasons: dict[int, str] = {}
+    if spec.list_id:
+        nameless = [i for i, key in enumerate(lists.ids) if not key]
+        reasons = dict.fromkeys(
+            nameless, f"context: feature '{spec.list_id}': missing, expected an id"
+        )
+    reasons |= dict.fromkeys(np.flatnonzero(lists.sizes == 0).tolist(), "no documents")
     reasons |= {i: fault.reason for i, fault in faults.items()}
     for i in sorted(reasons):
         refuse(Refusal.at(lists.origins[i], reasons[i], lists.ids[i]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from data.checks import check
@@ -80,3 +82,18 @@ def test_weights_are_numbers_of_0_or_more() -> None:
         " expected a number of 0 or more"
     )
     assert texts(lists(w=(0, 0)))[0] == [EMPTY]
+
+
+def test_lists_without_an_id_are_refused_where_the_spec_names_one() -> None:
+    named = dataclasses.replace(SPEC, list_id="q")
+    batch = dataclasses.replace(lists(), ids=[b"a", b"b", b"", b"d"])
+    refusals: list[Refusal] = []
+    values = {**batch.values, "q": np.array([[key] for key in batch.ids], object)}
+    kept = check(
+        dataclasses.replace(batch, values=values, scopes=scopes(named)), named, refusals.append
+    )
+    assert kept.ids == [b"a", b"d"]
+    assert [str(refusal) for refusal in refusals] == [
+        EMPTY,
+        "C: disk/a.txt: line 2: context: feature 'q': missing, expected an id",
+    ]

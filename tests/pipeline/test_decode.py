@@ -38,14 +38,14 @@ def test_unknown_keys_and_tables_are_refused_with_the_near_miss() -> None:
     assert message({"model": {"droput": 0.5}}) == (
         "my.toml: model: unknown key 'droput'. Did you mean 'dropout'?"
     )
-    with pytest.raises(InputError, match="my.toml: unknown key 'trian'. Did you mean 'train'"):
+    with pytest.raises(InputError, match=r"my\.toml: unknown key 'trian'. Did you mean 'train'"):
         decode.decode({**table(), "trian": {}}, "my.toml")
 
 
 def test_missing_tables_are_named() -> None:
     found = table()
     del found["push"]
-    with pytest.raises(InputError, match="^my.toml: key 'push' is missing$"):
+    with pytest.raises(InputError, match=r"^my\.toml: key 'push' is missing$"):
         decode.decode(found, "my.toml")
 
 
