@@ -14,6 +14,7 @@ from components import evaluation
 from components.example_gen.executor import REPORT
 from components.example_gen.steps import LISTS
 from components.pusher import UNCHANGED
+from components.trainer import SUMMARY
 from data.readers import Format
 from pipeline import lineage
 from pipeline.config import Config
@@ -39,8 +40,7 @@ def render(config: Config, times: dict[str, NodeTime]) -> str:
     if "evaluation" in evaluated:
         parts += list(_verdict(config, evaluated, found))
     if "model_run" in found.get("Trainer", {}):
-        curves = os.path.relpath(found["Trainer"]["model_run"].uri)
-        parts.append(f"learning curves: tensorboard --logdir {curves}")
+        parts.append(_training(config, found["Trainer"]["model_run"].uri))
     return "\n\n".join(parts)
 
 
@@ -71,6 +71,16 @@ def _ingestion(found: dict[str, lineage.Artifacts]) -> dict[str, int]:
     with open(os.path.join(examples.uri, REPORT), encoding="utf-8") as file:
         counts: dict[str, int] = json.load(file)
     return counts
+
+
+def _training(config: Config, model_run: str) -> str:
+    with open(os.path.join(model_run, SUMMARY), encoding="utf-8") as file:
+        summary = json.load(file)
+    return (
+        f"trained for {summary['epochs']} epochs; exported epoch {summary['best_epoch']},"
+        f" {config.train.metric} {summary['best']:.4f} on the validation split\n"
+        f"learning curves: tensorboard --logdir {os.path.relpath(model_run)}"
+    )
 
 
 def _dropped(counts: dict[str, int]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +39,9 @@ def _run_locally(config: Config, verbose: bool) -> None:
     print(f"\n{report.render(config, followed.times)}\n\nlogs: {log_file}")
 
 
+SPAN_PARTS = re.compile(r"\{[A-Z]+(:\d+)?\}")
+"""What TFX fills in: `{SPAN}`, `{VERSION}`, `{YYYY}` and so on, with or without a width."""
+
 RUNNERS: Mapping[Engine, Callable[[Config, bool], None]] = {Engine.LOCAL: _run_locally}
 
 
@@ -54,5 +58,5 @@ def prepare(config: Config) -> None:
         synthetic_files.write(config.examples.synthetic, Path(config.examples.base))
     for split, pattern in config.examples.splits.items():
         full = os.path.join(config.examples.base, pattern)
-        if "{" not in pattern and not tf.io.gfile.glob(full):
+        if not tf.io.gfile.glob(SPAN_PARTS.sub("*", full)):
             raise InputError(f"examples.splits: {split}: no file matches '{full}'")
