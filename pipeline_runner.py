@@ -19,7 +19,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="ranking-pipelines",
         description="From logs to a gated, published ranking model, by one configuration file.",
-        epilog="Without a command, the pipeline that RANKING_CONFIG names is run.",
+        epilog="Without a command, the pipeline that RANKING_CONFIG names is run."
+        " Exit status: 0 done, 2 a mistake in the input, 3 the model was not blessed.",
     )
     commands = top.add_subparsers(dest="command", metavar="command")
     run = commands.add_parser("run", help="run the pipeline, from logs to a published model")
@@ -50,18 +51,26 @@ def _add_config(command: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; returns its exit status, 2 for a mistake in the input."""
+    """Runs a command; returns its exit status.
+
+    0: done; 2: a mistake in the input; 3: the model was not blessed; 130: interrupted.
+    """
     options = parser().parse_args(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore")  # of third parties: ours are errors in the tests
     from pipeline import commands  # loads TensorFlow, which --help does not need
 
     try:
-        commands.COMMANDS[options.command or "run"](options)
+        return commands.COMMANDS[options.command or "run"](options) or 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
+    except KeyboardInterrupt:
+        print("interrupted; the next run goes on from the last finished node", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ PACKAGES = (
     "components",
     "components.example_gen",
     "models",
-    "models.layers",
     "models.metrics",
     "data",
     "data.readers",
@@ -59,7 +58,7 @@ EXTRAS = {
 setup(
     name="ranking-pipelines",
     version="0.1.0",
-    description="Train, evaluate, gate and serve learning-to-rank models with TFX and Kubeflow.",
+    description="From logs of ranked lists to a gated, published ranking model, with TFX and TF-Ranking.",
     long_description=README.read_text("utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +68,20 @@ def _manifest(input_dict: dict[str, list[Any]], settings: dict[str, Any]) -> dic
     return {
         "data": {
             "splits": artifact_utils.decode_split_names(examples.split_names),
-            "span": examples.span,
-            "version": examples.version,
+            "span": examples.get_int_custom_property("span"),
+            "version": examples.get_int_custom_property("version"),
             "fingerprint": examples.get_string_custom_property("input_fingerprint"),
         },
         "metrics": {
             "contract": settings["contract"],
-            "values": {name: overall.values[name] for name in settings["metrics"]},
+            "values": {name: _number(overall.values[name]) for name in settings["metrics"]},
         },
         "config": json.loads(settings["config"]),
     }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None  # where no list counts; JSON knows no NaN
 
 
 class PusherSpec(component_spec.ComponentSpec):

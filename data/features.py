@@ -6,6 +6,7 @@ values only, so it travels as TOML or JSON.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import enum
 import functools
@@ -59,6 +60,10 @@ CATEGORICAL = frozenset(
 """The steps that end in an id; the model looks the id up in an embedding table."""
 
 
+RESERVED = frozenset({"list_size", "mask", "document_numeric", "context_numeric"})
+"""Names that tensors of the pipeline's own bear."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Feature:
     """One column of the raw lists, or a family of columns whose names share a prefix.
@@ -97,16 +102,28 @@ class Feature:
                 raise InputError(f"feature '{self.name}': {rule}")
 
     def _rules(self) -> Iterator[tuple[str, bool]]:
-        steps, last = self.transform, self.transform[-1] if self.transform else None
-        numeric = self.dtype is not DType.STRING
-        yield "transform must name at least one step", not steps
+        yield from self._shape_rules()
+        yield from self._transform_rules()
+
+    def _shape_rules(self) -> Iterator[tuple[str, bool]]:
+        unnamed = not self.name or (self.members != "" and "" in tuple(self.members))
+        yield "a name must not be empty", unnamed
+        yield "a name may hold one '*'", self.name.count("*") > 1
+        yield "a name with '*' needs 'members'", ("*" in self.name) != bool(self.members)
         for setting, found, least in (
             ("width", self.width, 1),
             ("embedding_dim", self.embedding_dim, 1),
             ("size", self.size, 0),
+            ("min_count", self.min_count, 1),
             ("oov_buckets", self.oov_buckets, 0),
         ):
             yield f"{setting} must be at least {least}, found {found}", found < least
+        yield f"default {self.default!r} is not a {self.dtype.value}", not self._default_fits()
+
+    def _transform_rules(self) -> Iterator[tuple[str, bool]]:
+        steps, last = self.transform, self.transform[-1] if self.transform else None
+        numeric = self.dtype is not DType.STRING
+        yield "transform must name at least one step", not steps
         yield (
             f"only the last step may give an id, found {[s.value for s in steps]}",
             any(step in CATEGORICAL for step in steps[:-1]),
@@ -133,8 +150,6 @@ class Feature:
             self.scope is Scope.CONTEXT
             and not {Transform.LIST_MIN_MAX, Transform.LIST_Z_SCORE}.isdisjoint(steps),
         )
-        yield f"default {self.default!r} is not a {self.dtype.value}", not self._default_fits()
-        yield "a name with '*' needs 'members'", ("*" in self.name) != bool(self.members)
 
     def _default_fits(self) -> bool:
         if self.default is None:
@@ -198,11 +213,20 @@ class FeatureSpec:
         names = [f.name for f in self.features] + [
             name for name in (self.label, self.weight, self.list_id, self.document_id) if name
         ]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, n in collections.Counter(names).items() if n > 1)
         if twice:
-            raise InputError(f"features: '{twice[0]}' is named twice")
+            raise InputError(f"'{twice[0]}' is named twice")
+        lower = collections.Counter(name.lower() for name in names)
+        alike = sorted(name for name in names if lower[name.lower()] > 1)
+        if alike:
+            raise InputError(f"'{alike[0]}' and '{alike[1]}' differ by case only")
+        if not self.label:
+            raise InputError("label must not be empty")
+        taken = sorted(RESERVED.intersection(names))
+        if taken:
+            raise InputError(f"'{taken[0]}' is a name of this project's own; rename the column")
         if not any(f.scope is Scope.DOCUMENT for f in self.features):
-            raise InputError("features: at least one document feature is needed to rank documents")
+            raise InputError("at least one document feature is needed to rank documents")
 
     @functools.cached_property
     def features(self) -> tuple[Feature, ...]:

@@ -95,7 +95,7 @@ def from_json(line: str | bytes, spec: FeatureSpec, where: str) -> bytes:
     """
     try:
         request = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: found no JSON: {error}") from None
     _check_keys(request, where)
     documents = request.get("documents")

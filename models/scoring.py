@@ -143,12 +143,14 @@ def _rank_batch(batch: Sequence[Request], model: _Model, top: int | None) -> Ite
     try:
         scores = model.predict(examples=serialized)[serving.SCORES].numpy()
         rows, sizes = model.identify(serialized)
-    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError) as error:
         if len(batch) > 1:  # one of them is at fault; alone, it can be named
             for one in batch:
                 yield from _rank_batch([one], model, top)
             return
-        reason = _reason(error.message)
+        reason = "it is no ExampleListWithContext of the model's columns"
+        if not isinstance(error, UnicodeDecodeError):  # else the text quotes the record's bytes
+            reason = _reason(error.message)
         raise InputError(f"{batch[0][0]}: the model refused the request: {reason}") from error
     list_ids = _texts(rows, model.spec.list_id, len(batch))
     document_ids = _texts(rows, model.spec.document_id, int(tf.reduce_sum(sizes)))

@@ -6,6 +6,7 @@ scores a document alone: a model may look across its list.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,12 +88,24 @@ class Servable(tf.Module):
         return by_name | {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: predict}
 
 
+def tensor_name(column: str) -> str:
+    """Returns a column's name in the raw signature, which TensorFlow restricts.
+
+    >>> tensor_name("price"), tensor_name("a.b")
+    ('price', 'column_612e62')
+    """
+    sound = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", column)
+    return column if sound else f"column_{column.encode().hex()}"
+
+
 def raw_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
     """Returns the tensors of the raw signature: see `data.columnar.from_dense`."""
     tensors = {columnar.LIST_SIZE: tf.TensorSpec([None], tf.int64, name=columnar.LIST_SIZE)}
     for f in spec.features:
         shape = [None, f.width] if f.scope is Scope.CONTEXT else [None, None, f.width]
-        tensors[f.name] = tf.TensorSpec(shape, columnar.TF_DTYPES[f.dtype], name=f.name)
+        tensors[f.name] = tf.TensorSpec(
+            shape, columnar.TF_DTYPES[f.dtype], name=tensor_name(f.name)
+        )
     return tensors
 
 

@@ -33,7 +33,7 @@ class TrainConfig:
       loss: A TF-Ranking loss by its name.
       optimizer: adam, adamw, adagrad or sgd.
       learning_rate: The step size.
-      weight_decay: Decoupled weight decay (adamw), 0 for none.
+      weight_decay: Decoupled weight decay, 0 for none.
       clip_norm: The largest norm of each gradient, 0 for no clipping.
       ema: The momentum of an average of the weights that is used at the end of each epoch; 0: none.
       batch_size: Lists per step.
@@ -64,11 +64,13 @@ class TrainConfig:
             raise InputError(f"unknown optimizer '{self.optimizer}'.{near}")
         settings = dataclasses.asdict(self)
         for name in ("learning_rate", "batch_size", "epochs"):
-            if not settings[name] > 0:
+            if not 0 < settings[name] < math.inf:
                 raise InputError(f"{name} must be positive, found {settings[name]}")
         for name in ("weight_decay", "clip_norm", "list_size", "patience"):
             if not settings[name] >= 0:
                 raise InputError(f"{name} must be 0 or more, found {settings[name]}")
+        if not 0 <= self.seed < 2**31:
+            raise InputError(f"seed must be in [0, 2^31), found {self.seed}")
         if not 0 <= self.ema < 1:
             raise InputError(f"ema must be in [0, 1), found {self.ema}")
         if not parse_metric(self.metric).higher_is_better:
@@ -102,7 +104,7 @@ Report = Callable[[str], None]
 def build_optimizer(config: TrainConfig) -> tf.keras.optimizers.Optimizer:
     """Returns the optimizer of the configuration."""
     settings: dict[str, float | bool] = {"learning_rate": config.learning_rate}
-    if config.weight_decay:
+    if config.weight_decay or config.optimizer == "adamw":  # whose own default is not 0
         settings["weight_decay"] = config.weight_decay
     if config.clip_norm:
         settings["clipnorm"] = config.clip_norm

@@ -47,7 +47,7 @@ class Published:
     """What `publish` did.
 
     Attributes:
-      version: The newest live version's number.
+      version: The number of the version with this content.
       path: Its folder.
       manifest: What is written down there.
       new: False if it was there already, with the same content.
@@ -60,7 +60,7 @@ class Published:
 
 
 def publish(source: Path, base: Path, *, manifest: Mapping[str, Any]) -> Published:
-    """Copies a SavedModel into the store, unless its newest live version is the same.
+    """Copies a SavedModel into the store, unless the newest live version or a retired one is it.
 
     The content is the names and bytes of all files. Exports of one model by two processes are
     equal; a process that exports twice numbers its functions on, and its exports differ.
@@ -82,8 +82,10 @@ def publish(source: Path, base: Path, *, manifest: Mapping[str, Any]) -> Publish
     content = files.digest_of(digests)
     known = versions(base)
     live = [version for version in known if version.live]
-    if live and live[0].manifest.get("content") == content:
-        return _published(live[0], new=False)
+    retired = [version for version in known if not version.live]
+    for version in (*live[:1], *retired):  # a model rolled back comes back by a rollback only
+        if version.manifest.get("content") == content:
+            return _published(version, new=False)
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     text = json.dumps(
         {**manifest, "created": created, "content": content, "files": digests},
@@ -151,7 +153,7 @@ def describe(version: Version) -> str:
     created = version.manifest.get("created", "no manifest")
     metrics = version.manifest.get("metrics")
     values = metrics.get("values", {}) if isinstance(metrics, dict) else {}
-    shown = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
+    shown = ", ".join(f"{n} {v:.4f}" for n, v in values.items() if isinstance(v, float | int))
     return f"{version.version}  {state:7}  {created:25}  {shown}".rstrip()
 
 

@@ -11,13 +11,14 @@ from pipeline import decode
 from pipeline.config import Config
 
 
-def run(options: argparse.Namespace) -> None:
-    """Runs the pipeline."""
+def run(options: argparse.Namespace) -> int:
+    """Runs the pipeline; 3 says that the model was not blessed."""
     config = decode.load(vars(options).get("config"))
     print(f"{describe(config)}; loading TFX ...", flush=True)
     from pipeline import runners  # takes some 20 s; the configuration is known to be sound
 
-    runners.run(config, verbose=vars(options).get("verbose", False))
+    blessed = runners.run(config, verbose=vars(options).get("verbose", False))
+    return 0 if blessed else 3
 
 
 def check(options: argparse.Namespace) -> None:
@@ -68,7 +69,7 @@ def _models(options: argparse.Namespace) -> Path:
     return Path(options.models or decode.load(options.config).push.base)
 
 
-COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "check": check,
     "configs": configs,
     "rollback": rollback,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
+from collections.abc import Iterator
 from typing import Any
 
 from data.errors import InputError
@@ -81,6 +83,9 @@ class ExamplesConfig:
     synthetic: Synthetic | None = None
 
     def __post_init__(self) -> None:
+        for rule, broken in self._rules():
+            if broken:
+                raise InputError(rule)
         names = sorted(self.split_names)
         if not {TRAIN, VALIDATION} <= set(names):
             raise InputError(f"splits must include '{TRAIN}' and '{VALIDATION}', found {names}")
@@ -92,12 +97,28 @@ class ExamplesConfig:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise InputError(f"'{twice[0]}' is named in splits and in hash_splits")
-        if not 0 <= self.max_bad_share < 1:
-            raise InputError(f"max_bad_share must be in [0, 1), found {self.max_bad_share}")
+
+    def _rules(self) -> Iterator[tuple[str, bool]]:
+        patterns = list(self.splits.values())
+        yield "splits must name at least one pattern", not patterns
+        yield "splits: a pattern is empty", "" in patterns
+        yield "splits: two splits have the same pattern", len(set(patterns)) < len(patterns)
+        for name in (*self.splits, *self.hash_splits):
+            sound = name.replace("_", "").replace("-", "").isalnum()
+            yield f"split name '{name}' must be letters, digits, '-' or '_'", not sound
+        for name, share in self.hash_splits.items():
+            yield f"hash_splits: {name} must be at least 1, found {share}", share < 1
+        bad_share = not 0 <= self.max_bad_share < 1
+        yield f"max_bad_share must be in [0, 1), found {self.max_bad_share}", bad_share
+        yield f"span must be 0 or more, found {self.span}", self.span < 0
+        spans = all("{SPAN" in pattern or "{YYYY}" in pattern for pattern in patterns)
+        yield "span needs '{SPAN}' or a date in every pattern", self.span > 0 and not spans
+        generated = self.synthetic is not None and self.format is not Format.ELWC
+        yield "synthetic lists are written as 'elwc'", generated
 
     @property
     def divided(self) -> str:
-        """The pattern whose lists `hash_splits` divides; empty if none is."""
+        """The name of the split whose lists `hash_splits` divides; empty if none is."""
         if not self.hash_splits:
             return ""
         return TRAIN if TRAIN in self.splits else next(iter(self.splits))
@@ -140,6 +161,16 @@ class Threshold:
     at_most: float | None = None
     max_loss: float | None = None
 
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if value is not None and not math.isfinite(value):
+                raise InputError(f"{name} must be finite, found {value}")
+        if self.max_loss is not None and self.max_loss < 0:
+            raise InputError(f"max_loss must be 0 or more, found {self.max_loss}")
+        low, high = self.at_least, self.at_most
+        if low is not None and high is not None and low > high:
+            raise InputError(f"at_least {self.at_least} is above at_most {self.at_most}")
+
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationConfig:
@@ -164,16 +195,25 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         preset(self.contract)
         for name in self.metrics:
-            parse_metric(name)
+            usual = parse_metric(name).name
+            if usual != name:
+                raise InputError(f"metrics: found '{name}', expected its usual spelling '{usual}'")
+        for what, names in (("metrics", self.metrics), ("slices", self.slices)):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise InputError(f"{what}: '{twice[0]}' is named twice")
         for name in self.thresholds:
             if name not in self.metrics:
                 near = did_you_mean(name, self.metrics)
                 raise InputError(f"thresholds: '{name}' is not among the metrics.{near}")
-        bounds = [t.at_least is not None or t.at_most is not None for t in self.thresholds.values()]
-        if not any(bounds):
+        bounds = [
+            threshold.at_least if parse_metric(name).higher_is_better else threshold.at_most
+            for name, threshold in self.thresholds.items()
+        ]
+        if all(bound is None for bound in bounds):
             raise InputError(
-                "thresholds: at least one 'at_least' or 'at_most' is needed; without it the first"
-                " model would be blessed whatever it does"
+                "thresholds: at least one 'at_least' ('at_most' for arp) is needed; without it the"
+                " first model would be blessed whatever it does"
             )
 
     @property
@@ -220,3 +260,9 @@ class Config:
             )
         if self.examples.hash_splits and not self.features.list_id:
             raise InputError("examples.hash_splits needs features.list_id: lists are split by it")
+        rows = self.examples.format in (Format.CSV, Format.PARQUET)
+        if rows and not self.features.list_id:
+            kind = self.examples.format.value
+            raise InputError(
+                f"examples.format '{kind}' needs features.list_id: rows make lists by it"
+            )

@@ -123,7 +123,7 @@ def _gate(
         model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
     ).with_id("LatestBlessedModel")
-    node = tfx.components.Evaluator(
+    node = evaluator.Evaluator(
         examples=examples,
         model=model,
         baseline_model=resolver.outputs["model"],
@@ -155,7 +155,7 @@ def code_fingerprint() -> str:
     """Returns a hash of our code, so that the cache sees an edit: TFX looks at names only."""
     top = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    for package in PACKAGES:
-        for path in sorted((top / package).rglob("*.py")):
-            digest.update(path.read_bytes())
+    config = top / "pipeline" / "config.py"
+    for path in sorted([config, *(p for name in PACKAGES for p in (top / name).rglob("*.py"))]):
+        digest.update(str(path.relative_to(top)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]

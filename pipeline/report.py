@@ -44,6 +44,15 @@ def render(config: Config, times: dict[str, NodeTime]) -> str:
     return "\n\n".join(parts)
 
 
+def blessed(config: Config) -> bool:
+    """Returns the Evaluator's newest verdict."""
+    return _blessed(lineage.outputs(config)["Evaluator"])
+
+
+def _blessed(evaluated: lineage.Artifacts) -> bool:
+    return bool(evaluated["blessing"].custom_properties["blessed"].int_value == 1)
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Lays out rows under a header; the first column to the left, the others to the right.
 
@@ -154,8 +163,7 @@ def _slices(slices: list[evaluation.Slice], config: Config) -> Iterator[list[str
 def _decision(
     config: Config, evaluated: lineage.Artifacts, found: dict[str, lineage.Artifacts]
 ) -> Iterator[str]:
-    blessed = evaluated["blessing"].custom_properties["blessed"].int_value == 1
-    if not blessed:
+    if not _blessed(evaluated):
         yield "not blessed, not published:"
         yield from (f"  {reason}" for reason in evaluation.failures(evaluated["evaluation"].uri))
         return
@@ -163,11 +171,17 @@ def _decision(
     pushed = found["Pusher"]["pushed_model"].custom_properties
     version = pushed["pushed_version"].string_value
     if pushed[UNCHANGED].string_value == "yes":
-        yield f"not published again: version {version} is the same model"
+        yield _unchanged(version, pushed["pushed_destination"].string_value)
     else:
         yield f"published: version {version} in {pushed['pushed_destination'].string_value}"
     yield "rank a file of ELWC records or JSON lines with it:"
     yield f"  {_command()} score --top 3 --model {config.push.base} --input {_requests(config)}"
+
+
+def _unchanged(version: str, folder: str) -> str:
+    if os.path.basename(folder) == version:
+        return f"not published again: version {version} is the same model"
+    return f"not published: retired as version {version}; rollback --to {version} serves it again"
 
 
 def _command() -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
-import re
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
 
-import tensorflow as tf
 from tfx.orchestration.local import local_dag_runner
 
+from components.example_gen.component import check_files
 from data import synthetic_files
 from data.errors import InputError
 from pipeline import dag
@@ -20,43 +22,64 @@ from pipeline.config import Config
 from pipeline.config import Engine
 
 
-def run(config: Config, *, verbose: bool = False) -> None:
+def run(config: Config, *, verbose: bool = False) -> bool:
     """Runs the pipeline from its logs to a published model, and prints how it went.
+
+    Returns:
+      Whether the model was blessed; also true where the run was only registered.
 
     Raises:
       InputError: The input or a folder does not allow it.
     """
-    RUNNERS[config.pipeline.engine](config, verbose)
+    return RUNNERS[config.pipeline.engine](config, verbose)
 
 
-def _run_locally(config: Config, verbose: bool) -> None:
-    prepare(config)
+def _run_locally(config: Config, verbose: bool) -> bool:
+    make_folders(config)
     log_file = Path(config.pipeline.root) / "run.log"
-    followed = progress.follow(log_file, verbose=verbose)
-    local_dag_runner.LocalDagRunner().run(dag.create_pipeline(config))
-    if not followed.times:
-        return  # the tfx command only registers the pipeline: nothing has run
-    print(f"\n{report.render(config, followed.times)}\n\nlogs: {log_file}")
+    with alone(config):
+        prepare(config)
+        followed = progress.follow(log_file, verbose=verbose)
+        local_dag_runner.LocalDagRunner().run(dag.create_pipeline(config))
+        if not followed.times:
+            return True  # the tfx command only registers the pipeline: nothing has run
+        print(f"\n{report.render(config, followed.times)}\n\nlogs: {log_file}")
+        return report.blessed(config)
 
 
-SPAN_PARTS = re.compile(r"\{[A-Z]+(:\d+)?\}")
-"""What TFX fills in: `{SPAN}`, `{VERSION}`, `{YYYY}` and so on, with or without a width."""
-
-RUNNERS: Mapping[Engine, Callable[[Config, bool], None]] = {Engine.LOCAL: _run_locally}
+RUNNERS: Mapping[Engine, Callable[[Config, bool], bool]] = {Engine.LOCAL: _run_locally}
 
 
-def prepare(config: Config) -> None:
-    """Checks folders and files before any work, and generates synthetic lists if asked to."""
+def make_folders(config: Config) -> None:
+    """Makes the folders of the run; raises InputError where they cannot be written."""
     for what, folder in (("pipeline.root", config.pipeline.root), ("push.base", config.push.base)):
+        if "://" in folder or folder.startswith("~") or not folder:
+            raise InputError(f"{what}: expected a local folder, found '{folder}'")
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
             raise InputError(f"{what}: cannot write to '{folder}': {error.strerror}") from None
         if not os.access(folder, os.W_OK):
             raise InputError(f"{what}: cannot write to '{folder}'")
+
+
+def prepare(config: Config) -> None:
+    """Generates synthetic lists if asked to, and looks for the files before any work."""
     if config.examples.synthetic is not None:
         synthetic_files.write(config.examples.synthetic, Path(config.examples.base))
-    for split, pattern in config.examples.splits.items():
-        full = os.path.join(config.examples.base, pattern)
-        if not tf.io.gfile.glob(SPAN_PARTS.sub("*", full)):
-            raise InputError(f"examples.splits: {split}: no file matches '{full}'")
+    check_files(config.examples)
+
+
+@contextlib.contextmanager
+def alone(config: Config) -> Iterator[None]:
+    """Keeps a second run out of the folder; the lock goes with the process, however it ends.
+
+    Raises:
+      InputError: Another run is going on there.
+    """
+    with open(os.path.join(config.pipeline.root, ".lock"), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"pipeline.root: another run uses '{config.pipeline.root}'") from None
+        yield

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+
 from google.protobuf import any_pb2
 from google.protobuf import wrappers_pb2
 from tfx.components.example_gen import component
+from tfx.components.example_gen import utils
 from tfx.dsl.components.base import executor_spec
+from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.proto import range_config_pb2
 
 from components.example_gen import executor
 from data import plain
+from data.errors import InputError
 from data.features import FeatureSpec
 from pipeline.config import ExamplesConfig
+
+SPAN_PARTS = re.compile(r"\{[A-Z]+(:\d+)?\}")
+"""What TFX fills in: `{SPAN}`, `{VERSION}`, `{YYYY}` and so on, with or without a width."""
 
 
 class RankingExampleGen(component.FileBasedExampleGen):
@@ -29,22 +39,47 @@ class RankingExampleGen(component.FileBasedExampleGen):
     def __init__(self, config: ExamplesConfig, spec: FeatureSpec, *, code: str) -> None:
         custom = example_gen_pb2.CustomConfig()
         packed = any_pb2.Any()
-        job = executor.Job(config, spec, code)
+        job = executor.Job(config, spec, code, _sidecars(config))
         packed.Pack(wrappers_pb2.StringValue(value=plain.to_json(job)))
         custom.custom_config.CopyFrom(packed)
-        span_range = None
-        if config.span:
-            static = range_config_pb2.StaticRange(
-                start_span_number=config.span, end_span_number=config.span
-            )
-            span_range = range_config_pb2.RangeConfig(static_range=static)
         super().__init__(
             input_base=config.base,
             input_config=input_config(config),
             output_config=example_gen_pb2.Output(),  # the executor names and divides the splits
-            range_config=span_range,
+            range_config=range_config(config),
             custom_config=custom,
         )
+
+
+def _sidecars(config: ExamplesConfig) -> tuple[str, ...]:
+    suffix = config.options.query_suffix
+    paths = sorted(Path(config.base).rglob(f"*{suffix}")) if suffix else []
+    return tuple(f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths)
+
+
+def range_config(config: ExamplesConfig) -> range_config_pb2.RangeConfig | None:
+    """Returns the span asked for; None for the newest."""
+    if not config.span:
+        return None
+    static = range_config_pb2.StaticRange(
+        start_span_number=config.span, end_span_number=config.span
+    )
+    return range_config_pb2.RangeConfig(static_range=static)
+
+
+def check_files(config: ExamplesConfig) -> None:
+    """Raises InputError where the patterns find no files, or their spans and versions disagree."""
+    for name, pattern in config.splits.items():
+        full = os.path.join(config.base, pattern)
+        if not fileio.glob(SPAN_PARTS.sub("*", full)):
+            raise InputError(f"examples.splits: {name}: no file matches '{full}'")
+    splits = input_config(config).splits
+    try:  # what the node's driver does, whose errors would come with a traceback
+        utils.calculate_splits_fingerprint_span_and_version(
+            config.base, splits, range_config(config)
+        )
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"examples.splits: {error}") from None
 
 
 def input_config(config: ExamplesConfig) -> example_gen_pb2.Input:

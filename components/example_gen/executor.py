@@ -21,6 +21,7 @@ from apache_beam.io import fileio
 from apache_beam.runners.runner import PipelineResult
 from google.protobuf import wrappers_pb2
 from tfx.components.example_gen import base_example_gen_executor
+from tfx.dsl.io import fileio as tfx_fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import Artifact
 from tfx.types import artifact_utils
@@ -41,11 +42,19 @@ REPORT = "ingestion.json"
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What the workers need, and a fingerprint of the code for the cache."""
+    """What the workers need.
+
+    Attributes:
+      config: The raw logs.
+      spec: Their columns.
+      code: A fingerprint of the code, for the cache.
+      sidecars: A fingerprint of the files of list sizes, which no pattern matches.
+    """
 
     config: ExamplesConfig
     spec: FeatureSpec
     code: str = ""
+    sidecars: tuple[str, ...] = ()
 
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
@@ -74,8 +83,18 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         with clear_errors():
             super().Do(input_dict, output_dict, exec_properties)
         job = _job(exec_properties)
-        report = summarize(self._pipeline.result, job.config)
+        try:
+            report = summarize(self._pipeline.result, job.config)
+        except InputError as error:
+            raise InputError(f"{error}{self._first_refused()}") from None
         io_utils.write_string_file(os.path.join(uri, REPORT), json.dumps(report, indent=2))
+
+    def _first_refused(self) -> str:
+        for path in sorted(tfx_fileio.glob(f"{self._refused_prefix}*")):
+            with tfx_fileio.open(path) as file:
+                for line in file:
+                    return f"; the first: {line.strip()}"
+        return ""
 
     def GenerateExamplesByBeam(  # noqa: N802  TFX's name
         self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]

@@ -61,7 +61,9 @@ def push(folder: Path, *, blessed: bool, content: str = "weights") -> standard_a
     (folder / "model" / "Format-Serving" / "saved_model.pb").write_text(content)
     blessing.set_int_custom_property("blessed", int(blessed))
     (folder / "blessing" / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
-    examples.split_names, examples.span, examples.version = '["train", "test"]', 7, 2
+    examples.split_names = '["train", "test"]'
+    examples.set_int_custom_property("span", 7)  # as ExampleGen's driver does
+    examples.set_int_custom_property("version", 2)
     examples.set_string_custom_property("input_fingerprint", "split:train,num_files:1")
     inputs = {
         "model": [model],

@@ -123,24 +123,24 @@ def test_a_step_is_categorical_if_it_gives_ids(step: Transform) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"columns": (Feature("a"), Feature("a"))}, "features: 'a' is named twice"),
+        ({"columns": (Feature("a"), Feature("a"))}, "'a' is named twice"),
         (
             {"columns": (Feature("f1"), Feature("f*", members="1..2"))},
-            "features: 'f1' is named twice",
+            "'f1' is named twice",
         ),
-        ({"columns": (Feature("label"),)}, "features: 'label' is named twice"),
+        ({"columns": (Feature("label"),)}, "'label' is named twice"),
         (
             {"columns": (Feature("a"),), "list_id": "id", "document_id": "id"},
-            "features: 'id' is named twice",
+            "'id' is named twice",
         ),
-        ({"columns": (Feature("a"),), "weight": "a"}, "features: 'a' is named twice"),
+        ({"columns": (Feature("a"),), "weight": "a"}, "'a' is named twice"),
         (
             {"columns": (Feature("a", scope=Scope.CONTEXT),)},
-            "features: at least one document feature is needed to rank documents",
+            "at least one document feature is needed to rank documents",
         ),
         (
             {"columns": ()},
-            "features: at least one document feature is needed to rank documents",
+            "at least one document feature is needed to rank documents",
         ),
     ],
 )

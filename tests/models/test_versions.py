@@ -142,9 +142,19 @@ def test_a_retired_number_is_not_given_again(tmp_path: Path) -> None:
     put(tmp_path, "one")
     second = put(tmp_path, "two").version
     rollback(tmp_path / "store")
-    again = put(tmp_path, "two")
+    again = put(tmp_path, "three")
     assert again.new
     assert again.version > second
+
+
+def test_a_retired_model_comes_back_by_a_rollback_only(tmp_path: Path) -> None:
+    put(tmp_path, "one")
+    second = put(tmp_path, "two")
+    rollback(tmp_path / "store")
+    again = put(tmp_path, "two")
+    assert not again.new
+    assert (again.version, again.path.name) == (second.version, f"retired-{second.version}")
+    assert rollback(tmp_path / "store", second.version).version == second.version
 
 
 @pytest.mark.parametrize(

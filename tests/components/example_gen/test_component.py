@@ -14,7 +14,6 @@ from components.example_gen.component import RankingExampleGen
 from data.policies import ListPolicy
 from data.readers import Format
 from data.readers import ReadOptions
-from data.synthetic import Synthetic
 from pipeline.config import ExamplesConfig
 from tests.samples import SPEC
 
@@ -46,7 +45,6 @@ def test_the_executor_gets_back_what_the_node_was_given() -> None:
         max_bad_share=0.25,
         options=ReadOptions(delimiter=";"),
         lists=ListPolicy(max_list_size=9),
-        synthetic=Synthetic(train=5),
     )
     job = executor._job(properties(settings, code="abc"))
     assert job == executor.Job(settings, SPEC, "abc")

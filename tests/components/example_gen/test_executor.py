@@ -172,7 +172,8 @@ def test_too_many_bad_records_stop_the_run(ingestion: Ingestion) -> None:
     files = {"train.csv": HEADER + two("a") + "b,1,cheap,0\n" + "c,1,,0\n", **VALIDATION}
     assert ingestion.error(files, max_bad_share=0.25, **CSV) == (
         "examples: 2 of 4 records were refused, more than the share of 0.25 that"
-        " examples.max_bad_share allows"
+        " examples.max_bad_share allows; the first: train.csv: row 3: column 'x': found 'cheap',"
+        " expected a number"
     )
 
 
