@@ -58,7 +58,7 @@ EXTRAS = {
 setup(
     name="ranking-pipelines",
     version="0.1.0",
-    description="From logs of ranked lists to a gated, published ranking model, with TFX and TF-Ranking.",
+    description="From logs of ranked lists to a gated, published ranking model, with TFX.",
     long_description=README.read_text("utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",
