@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -151,6 +152,7 @@ def _path(function: object) -> str:
     return f"{function.__module__}.{function.__qualname__}"  # type: ignore[attr-defined]
 
 
+@functools.cache
 def code_fingerprint() -> str:
     """Returns a hash of our code, so that the cache sees an edit: TFX looks at names only."""
     top = Path(__file__).resolve().parent.parent

@@ -17,6 +17,8 @@ from components.pusher import UNCHANGED
 from components.trainer import SUMMARY
 from data.readers import Format
 from pipeline import lineage
+from pipeline.config import TRAIN
+from pipeline.config import VALIDATION
 from pipeline.config import Config
 from pipeline.progress import NodeTime
 
@@ -107,8 +109,8 @@ def _nodes(
     seen = {
         "RankingExampleGen": splits,
         "StatisticsGen": splits,
-        "Transform": ["train", "validation"],
-        "Trainer": ["train", "validation"],
+        "Transform": [TRAIN, VALIDATION],
+        "Trainer": [TRAIN, VALIDATION],
         "Evaluator": [config.examples.evaluation_split],
     }
     for node, cost in times.items():

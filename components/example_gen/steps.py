@@ -123,8 +123,18 @@ def _encoder() -> example_coder.RecordBatchToExamplesEncoder:
 
 def by_id(lists: Lists) -> Iterator[tuple[bytes, Lists]]:
     """Yields each list (or run of rows of a list) by itself, with its id."""
+    stops = np.cumsum(lists.sizes)
     for index, key in enumerate(lists.ids):
-        yield key, lists.keep_lists(np.arange(len(lists)) == index)
+        row = slice(index, index + 1)
+        documents = slice(stops[index] - lists.sizes[index], stops[index])
+        values = {
+            name: column[documents if lists.scopes[name] is Scope.DOCUMENT else row]
+            for name, column in lists.values.items()
+        }
+        yield (
+            key,
+            Lists([key], lists.origins[row], lists.sizes[row], values, lists.scopes),
+        )
 
 
 class Merge(beam.DoFn):
