@@ -85,13 +85,11 @@ class TrainResult:
       epochs: Epochs run, those before a kill included.
       best_epoch: The epoch whose weights the model now has, counted from 1.
       best: The validation metric of that epoch.
-      seconds: Seconds of this process.
     """
 
     epochs: int
     best_epoch: int
     best: float
-    seconds: float
 
 
 SIGN_OF_LIFE = 10.0
@@ -143,7 +141,6 @@ def train(
     if log_dir is not None:
         board = tf.keras.callbacks.TensorBoard(str(log_dir), write_graph=False)
         callbacks.append(board)
-    started = time.monotonic()
     if not progress.done:
         model.fit(
             batches,
@@ -153,9 +150,7 @@ def train(
             callbacks=callbacks,
         )
     progress.restore_best()
-    return TrainResult(
-        progress.epochs, progress.best_epoch, progress.best, time.monotonic() - started
-    )
+    return TrainResult(progress.epochs, progress.best_epoch, progress.best)
 
 
 class Progress(tf.keras.callbacks.Callback):
