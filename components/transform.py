@@ -45,9 +45,7 @@ def preprocessing_fn(
         for feature in spec.select(scope, categorical=True):
             ids = _ids(_matrix(inputs, [feature]), feature, like)
             outputs[feature.name] = _restore(ids, scope, like)
-    for name in (spec.label, spec.weight):
-        if name:
-            outputs[name] = inputs[name]
+    outputs.update({name: inputs[name] for name in spec.label_columns})
     return outputs
 
 

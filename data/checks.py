@@ -19,9 +19,9 @@ from data.readers.options import shown
 def check(lists: Lists, spec: FeatureSpec, refuse: Callable[[Refusal], None]) -> Lists:
     """Returns the lists that are sound; the others are refused, each for its first fault.
 
-    A list is refused if it has no document, or no id though the spec names one, if a feature or
-    the label is infinite, a feature is NaN, or a weight is not a number of 0 or more. A NaN label
-    is a missing one: `data.policies` decides about it.
+    A list is refused if it has no document, or no id though the spec names one, if a feature, the
+    label or a task is infinite, a feature is NaN, or a weight is not a number of 0 or more. A NaN
+    label is a missing one: `data.policies` decides about it.
     """
     faults = _faults(lists, spec)
     reasons: dict[int, str] = {}
@@ -56,7 +56,7 @@ def _faults(lists: Lists, spec: FeatureSpec) -> dict[int, _Fault]:
         column = lists.values[name]
         bad = ~np.isfinite(column)
         expected = "a finite number"
-        if name == spec.label:
+        if name in spec.targets:
             bad = np.isinf(column)
         if name == spec.weight:
             bad, expected = bad | (column < 0), "a number of 0 or more"

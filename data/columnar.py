@@ -28,7 +28,7 @@ def parsing_spec(
 
     Args:
       features: The columns to read.
-      labels: Float document columns beside them: label and weight.
+      labels: Float document columns beside them: label, tasks and weight.
       suffix: What the stored name of a document column has after the column's name.
     """
     spec = {feature.name: _parser(feature, suffix) for feature in features}

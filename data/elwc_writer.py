@@ -49,7 +49,7 @@ def _fill(example: tf.train.Example, values: Values, dtypes: Mapping[str, DType]
 
 
 def from_lists(lists: lists_lib.Lists, spec: FeatureSpec) -> Iterator[bytes]:
-    """Yields one serialized ELWC per list, label and weight included.
+    """Yields one serialized ELWC per list, label, tasks and weight included.
 
     Empty strings at the end of a row of several strings are its padding and are not written.
     """

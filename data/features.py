@@ -59,9 +59,15 @@ CATEGORICAL = frozenset(
 )
 """The steps that end in an id; the model looks the id up in an embedding table."""
 
+ACROSS_LIST = frozenset({Transform.LIST_Z_SCORE, Transform.LIST_MIN_MAX})
+"""The steps after which a document's value depends on the other documents of its list."""
+
 
 RESERVED = frozenset({"list_size", "mask", "document_numeric", "context_numeric"})
 """Names that tensors of the pipeline's own bear."""
+
+UNLABELLED = -1.0
+"""Stands in a task's column where the document has no label for it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,8 +153,7 @@ class Feature:
         )
         yield (
             "'list_min_max' and 'list_z_score' need scope 'document'",
-            self.scope is Scope.CONTEXT
-            and not {Transform.LIST_MIN_MAX, Transform.LIST_Z_SCORE}.isdisjoint(steps),
+            self.scope is Scope.CONTEXT and not ACROSS_LIST.isdisjoint(steps),
         )
 
     def _default_fits(self) -> bool:
@@ -201,6 +206,8 @@ class FeatureSpec:
       weight: A column with each document's weight; none if empty.
       list_id: A context column that identifies the list; none if empty.
       document_id: A document column that identifies the document within its list; none if empty.
+      tasks: Further label columns, for models that learn several at once; a value below 0, or none,
+        is no label.
     """
 
     columns: tuple[Feature, ...]
@@ -208,11 +215,11 @@ class FeatureSpec:
     weight: str = ""
     list_id: str = ""
     document_id: str = ""
+    tasks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [f.name for f in self.features] + [
-            name for name in (self.label, self.weight, self.list_id, self.document_id) if name
-        ]
+        others = (*self.targets, self.weight, self.list_id, self.document_id)
+        names = [f.name for f in self.features] + [name for name in others if name]
         twice = sorted(name for name, n in collections.Counter(names).items() if n > 1)
         if twice:
             raise InputError(f"'{twice[0]}' is named twice")
@@ -222,6 +229,8 @@ class FeatureSpec:
             raise InputError(f"'{alike[0]}' and '{alike[1]}' differ by case only")
         if not self.label:
             raise InputError("label must not be empty")
+        if "" in self.tasks:
+            raise InputError("tasks: a name must not be empty")
         taken = sorted(RESERVED.intersection(names))
         if taken:
             raise InputError(f"'{taken[0]}' is a name of this project's own; rename the column")
@@ -250,5 +259,15 @@ class FeatureSpec:
 
     @functools.cached_property
     def raw(self) -> tuple[Feature, ...]:
-        """Every column that a request or a stored list carries, without label and weight."""
+        """Every column that a request or a stored list carries, without label, tasks and weight."""
         return self.identifiers + self.features
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The label and the further tasks: what a model learns."""
+        return (self.label, *self.tasks)
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The label, the tasks and the weight: float document columns that no request needs."""
+        return (*self.targets, self.weight) if self.weight else self.targets

@@ -79,21 +79,15 @@ class Lists:
 
 
 def scopes(spec: FeatureSpec) -> dict[str, Scope]:
-    """Returns the scope of every stored column; label and weight belong to documents."""
+    """Returns the scope of every stored column; label, tasks and weight belong to documents."""
     found = {feature.name: feature.scope for feature in spec.raw}
-    found[spec.label] = Scope.DOCUMENT
-    if spec.weight:
-        found[spec.weight] = Scope.DOCUMENT
-    return found
+    return found | dict.fromkeys(spec.label_columns, Scope.DOCUMENT)
 
 
 def dtypes(spec: FeatureSpec) -> dict[str, DType]:
-    """Returns the type of every stored column; label and weight are floats."""
+    """Returns the type of every stored column; label, tasks and weight are floats."""
     found = {feature.name: feature.dtype for feature in spec.raw}
-    found[spec.label] = DType.FLOAT
-    if spec.weight:
-        found[spec.weight] = DType.FLOAT
-    return found
+    return found | dict.fromkeys(spec.label_columns, DType.FLOAT)
 
 
 def to_arrow(lists: Lists, spec: FeatureSpec) -> pa.RecordBatch:

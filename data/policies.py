@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from data.errors import InputError
+from data.features import UNLABELLED
 from data.features import FeatureSpec
 from data.lists import Lists
 from data.readers.options import Refusal
@@ -59,7 +60,7 @@ class BadLabel(str, enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class ListPolicy:
-    """The policies, in the order in which they are applied.
+    """The policies, in the order in which they are applied; a label is the main one, of no task.
 
     Attributes:
       bad_label: About documents with a missing or negative label.
@@ -67,6 +68,8 @@ class ListPolicy:
       max_list_size: The most documents a list keeps, 0 for no limit.
       keep: Which documents those are.
       no_relevant: About lists in which (by now) no label is above 0.
+      binary_labels: Whether each label above 0 becomes 1 in the end, those of tasks as well; what
+        TF-Ranking calls `convert_labels_to_binary`.
       seed: Of the samples.
     """
 
@@ -75,6 +78,7 @@ class ListPolicy:
     max_list_size: int = 0
     keep: Keep = Keep.FIRST
     no_relevant: NoRelevant = NoRelevant.KEEP
+    binary_labels: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -101,12 +105,12 @@ def apply(
     Args:
       lists: Whole lists that passed `data.checks`.
       policy: The policies.
-      spec: Names the label and the document id.
+      spec: Names the label, the tasks and the document id.
       refuse: Is told about each list that is refused.
       count: Is told how many lists and documents were dropped or changed, and why.
     """
     policy.require(spec)
-    for step in (_labels, _duplicates, _cut, _relevance):
+    for step in (_labels, _duplicates, _cut, _relevance, _targets):
         lists = step(lists, policy, spec, refuse, count)
         lists = _drop_lists(lists, lists.sizes > 0, "lists without a document left dropped", count)
     return lists
@@ -202,6 +206,25 @@ def _relevance(
     relevant = lists.values[spec.label][:, 0] > 0
     hits = np.bincount(lists.list_of_document, weights=relevant, minlength=len(lists))
     return _drop_lists(lists, hits > 0, "lists without a relevant document dropped", count)
+
+
+def _targets(
+    lists: Lists,
+    policy: ListPolicy,
+    spec: FeatureSpec,
+    refuse: Callable[[Refusal], None],
+    count: Count,
+) -> Lists:
+    del refuse
+    found = {name: lists.values[name] for name in spec.targets}
+    for name in spec.tasks:
+        labelled = found[name] >= 0  # NaN compares false.
+        found[name] = np.where(labelled, found[name], np.float32(UNLABELLED))
+        if not labelled.all():
+            count(f"documents without a label '{name}'", int((~labelled).sum()))
+    if policy.binary_labels:
+        found = {name: np.where(x > 0, np.float32(1), x) for name, x in found.items()}
+    return dataclasses.replace(lists, values={**lists.values, **found})
 
 
 def _places(lists: Lists) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 One JSON line is one list: `{"context": {name: value}, "documents": [{name: value}, ...]}`, where a
 value is a scalar, or an array for a column of several values. A column that has a default may be
-left out; label and weight may be there and are ignored.
+left out; label, tasks and weight may be there and are ignored.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _columns(
 ) -> dict[str, list[bytes] | list[float]]:
     if not isinstance(table, dict):
         _refuse(where, table, "an object of columns")
-    ignored = (spec.label, spec.weight) if scope is Scope.DOCUMENT else ()
+    ignored = spec.label_columns if scope is Scope.DOCUMENT else ()
     features = {feature.name: feature for feature in spec.raw if feature.scope is scope}
     for name in table:
         if name not in features and name not in ignored:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from data.features import UNLABELLED
 from data.features import DType
 from data.features import Feature
 from data.features import FeatureSpec
@@ -11,7 +12,7 @@ from data.features import Scope
 from data.features import Transform
 
 SERVING = "SERVING"
-"""The schema environment of requests, in which label and weight are absent."""
+"""The schema environment of requests, in which label, tasks and weight are absent."""
 
 _TYPES = {
     DType.FLOAT: schema_pb2.FLOAT,
@@ -23,17 +24,16 @@ _TYPES = {
 def render(spec: FeatureSpec) -> schema_pb2.Schema:
     """Returns the schema: types, presence, value counts, domains and tensor representations.
 
-    The label and the weight belong to the default environment TRAINING and not to SERVING.
+    Label, tasks and weight belong to the default environment TRAINING and not to SERVING.
     """
     schema = schema_pb2.Schema()
     schema.default_environment.extend(["TRAINING", SERVING])
     for feature in spec.raw:
         _add(schema, feature)
-    for name in (spec.label, spec.weight):
-        if name:
-            added = _add(schema, Feature(name))
-            added.not_in_environment.append(SERVING)
-            added.float_domain.min = 0.0
+    for name in spec.label_columns:
+        added = _add(schema, Feature(name))
+        added.not_in_environment.append(SERVING)
+        added.float_domain.min = UNLABELLED if name in spec.tasks else 0.0
     return schema
 
 

@@ -45,12 +45,12 @@ class TransformedSpec:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The label and, where the spec names one, the weight."""
-        return tuple(name for name in (self.spec.label, self.spec.weight) if name)
+        """The label, the tasks and, where the spec names one, the weight."""
+        return self.spec.label_columns
 
     @property
     def columns(self) -> tuple[Feature, ...]:
-        """The stored columns, without label and weight, as features of their own."""
+        """The stored columns, without label, tasks and weight, as features of their own."""
         packed = [
             Feature(name, scope=scope, width=len(self.numeric_names(scope)))
             for scope, name in NUMERIC.items()

@@ -58,8 +58,8 @@ def read(
       refuse: Is told about each record that is left out.
 
     Yields:
-      Batches of at most 64 lists with every column of the spec, the label (float32, NaN where it
-      is missing) and the weight (float32, 1 where it is missing).
+      Batches of at most 64 lists with every column of the spec, and as float32 the label (NaN
+      where it is missing), the tasks (-1 where they are missing) and the weight (1).
 
     Raises:
       InputError: The file cannot be read, or not to its end.

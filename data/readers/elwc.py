@@ -30,8 +30,8 @@ def read(
 ) -> Iterator[Lists]:
     """Reads ELWC records.
 
-    The label, the weight and the ids may be stored as other types than the spec has for them, as
-    long as one file has one type; the first record that holds them tells.
+    Label, tasks, weight and ids may be stored as other types than the spec has for them, as long
+    as one file has one type; the first record that holds them tells.
     """
     del options  # ELWC has one spelling.
     decoder = elwc_decoder.Decoder(spec)

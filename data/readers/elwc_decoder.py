@@ -20,7 +20,7 @@ from data.readers import elwc_records
 from data.readers import runs
 
 MISSING = -(2**63)
-"""Stands for a missing integer label, weight or id."""
+"""Stands for a missing integer label, task, weight or id."""
 
 # TensorFlow repeats a bad record in its message, which then need not be text.
 _BAD_RECORD = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError)
@@ -43,9 +43,12 @@ class Decoder:
         self.features = runs.stored(spec)
         known = {feature.name for feature in spec.features}
         self._unknown = tuple(f for f in self.features if f.name not in known)
+        self._missing: dict[str, Any] = {
+            f.name: f.default for f in self.features if f.name in spec.label_columns
+        }
 
     def learn(self, records: Sequence[bytes]) -> bool:
-        """Takes the types of label, weight and ids from the first record that has them.
+        """Takes the types of label, tasks, weight and ids from the first record that has them.
 
         Returns whether there was something new in the records.
         """
@@ -78,8 +81,8 @@ class Decoder:
     def _finish(self, column: np.ndarray, feature: Feature) -> np.ndarray:
         if feature.dtype is not DType.INT:
             return column
-        if feature.name in (self._spec.label, self._spec.weight):
-            missing = np.nan if feature.name == self._spec.label else 1.0
+        if feature.name in self._missing:
+            missing = self._missing[feature.name]
             return np.where(column == MISSING, missing, column).astype(np.float32)
         if feature.name in (self._spec.list_id, self._spec.document_id):
             found = np.empty(column.shape, dtype=object)

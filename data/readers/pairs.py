@@ -27,11 +27,17 @@ class Table:
     """The columns that a LibSVM file fills.
 
     Raises:
-      InputError: A column cannot be filled: it is text, has several values or has no index.
+      InputError: A column cannot be filled: it is text, has several values or has no index, or it
+        is a further label.
     """
 
     def __init__(self, path: str, spec: FeatureSpec, options: ReadOptions) -> None:
         self._options = options
+        if spec.tasks:
+            raise InputError(
+                f"{path}: LibSVM text has one label per document and no room for tasks,"
+                f" found {', '.join(repr(name) for name in spec.tasks)}"
+            )
         head, _, tail = options.index_name.partition("*")
         pattern = re.compile(re.escape(head) + r"(0|[1-9]\d*)" + re.escape(tail))
         elsewhere = {spec.label, spec.list_id, spec.document_id}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from data.features import UNLABELLED
 from data.features import Feature
 from data.features import FeatureSpec
 from data.features import Scope
@@ -22,7 +23,7 @@ MAX_LISTS = 64
 MAX_ROWS = 20_000
 
 NO_LABEL = float("nan")
-"""Stands for a missing label; one object, so that equal features compare equal."""
+"""Stands for a missing main label; one object, so that equal features compare equal."""
 
 Refuse = Callable[[Refusal], None]
 
@@ -64,10 +65,9 @@ class Rows:
 
 
 def stored(spec: FeatureSpec) -> tuple[Feature, ...]:
-    """Returns every stored column; a missing label is NaN, a missing weight is 1."""
-    label = (Feature(spec.label, default=NO_LABEL),)
-    weight = (Feature(spec.weight, default=1.0),) if spec.weight else ()
-    return spec.raw + label + weight
+    """Returns every stored column; a missing label is NaN, a task's -1, a missing weight 1."""
+    defaults = {spec.label: NO_LABEL, **dict.fromkeys(spec.tasks, UNLABELLED), spec.weight: 1.0}
+    return spec.raw + tuple(Feature(name, default=defaults[name]) for name in spec.label_columns)
 
 
 def objects(values: Iterable[bytes]) -> np.ndarray:

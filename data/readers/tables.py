@@ -82,7 +82,7 @@ def _rows(
 
 def _needed(path: str, spec: FeatureSpec, names: Sequence[str]) -> list[str]:
     """Returns the columns to read; a column without a default must be there."""
-    named = {spec.label, spec.weight, spec.list_id, spec.document_id}
+    named = {*spec.label_columns, spec.list_id, spec.document_id}
     for feature in runs.stored(spec):
         if feature.name not in names and (feature.default is None or feature.name in named):
             few = ", ".join(shown(name) for name in names[:8]) + (", ..." if names[8:] else "")

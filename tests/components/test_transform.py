@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.transform import preprocessing_fn
 from components.transform import vocabulary_file
 from data import columnar
 from data import elwc
+from data import plain
+from data.features import UNLABELLED
 from data.features import DType
 from data.features import Feature
+from data.features import FeatureSpec
 from data.features import Scope
 from data.features import Transform
 from data.lists import Lists
@@ -164,6 +168,18 @@ def test_integers_are_ids_within_their_size(
 def test_label_and_weight_pass(transformed: Transformed, columns: dict[str, np.ndarray]) -> None:
     for name in ("label", "importance"):
         assert np.array_equal(columns[name], transformed.lists.values[name])
+
+
+def test_tasks_pass() -> None:
+    spec = FeatureSpec((Feature("x"),), tasks=("bought",))
+    lists = draw((2, 1), spec=spec)
+    lists.values["bought"][1] = UNLABELLED
+    inputs = columnar.parse(
+        tf.constant(stored(lists, spec)), spec.features, labels=spec.label_columns
+    )
+    outputs = preprocessing_fn(inputs, {"spec": plain.to_json(spec)})
+    for name in spec.label_columns:
+        assert np.array_equal(flat(outputs[name]), lists.values[name])
 
 
 def test_numbers_are_packed_in_the_order_of_the_spec(

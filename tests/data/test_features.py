@@ -134,6 +134,17 @@ def test_a_step_is_categorical_if_it_gives_ids(step: Transform) -> None:
             "'id' is named twice",
         ),
         ({"columns": (Feature("a"),), "weight": "a"}, "'a' is named twice"),
+        ({"columns": (Feature("a"),), "tasks": ("t", "a")}, "'a' is named twice"),
+        ({"columns": (Feature("a"),), "tasks": ("t", "t")}, "'t' is named twice"),
+        ({"columns": (Feature("a"),), "tasks": ("label",)}, "'label' is named twice"),
+        ({"columns": (Feature("a"),), "tasks": ("w",), "weight": "w"}, "'w' is named twice"),
+        ({"columns": (Feature("a"),), "tasks": ("A",)}, "'A' and 'a' differ by case only"),
+        (
+            {"columns": (Feature("a"),), "tasks": ("mask",)},
+            "'mask' is a name of this project's own; rename the column",
+        ),
+        ({"columns": (Feature("a"),), "tasks": ("",)}, "tasks: a name must not be empty"),
+        ({"columns": (Feature("a"),), "label": ""}, "label must not be empty"),
         (
             {"columns": (Feature("a", scope=Scope.CONTEXT),)},
             "at least one document feature is needed to rank documents",
@@ -182,3 +193,11 @@ def test_identifiers_travel_with_the_list_and_are_no_features() -> None:
     assert [f.name for f in spec.raw] == ["query", "item", "x"]
     assert [f.name for f in spec.features] == ["x"]
     assert FeatureSpec((Feature("x"),)).identifiers == ()
+
+
+@pytest.mark.parametrize("weight", ["", "w"])
+def test_label_columns_are_label_tasks_and_weight(weight: str) -> None:
+    spec = FeatureSpec((Feature("x"),), weight=weight, tasks=("bought", "minutes"))
+    assert spec.targets == ("label", "bought", "minutes")
+    assert spec.label_columns == (*spec.targets, *([weight] if weight else []))
+    assert [f.name for f in spec.raw] == ["x"]

@@ -74,6 +74,8 @@ def test_columns_are_those_of_the_spec_with_label_and_weight() -> None:
     assert scopes(SPEC)["query_id"] is Scope.CONTEXT
     assert dtypes(SPEC)["grade"] is DType.FLOAT
     assert dtypes(SPEC)["tags"] is DType.INT
+    several = FeatureSpec((Feature("x"),), tasks=("bought",))
+    assert (scopes(several)["bought"], dtypes(several)["bought"]) == (Scope.DOCUMENT, DType.FLOAT)
     without = FeatureSpec((Feature("x"),))
     assert set(scopes(without)) == set(dtypes(without)) == {"x", "label"}
 

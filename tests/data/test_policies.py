@@ -169,6 +169,21 @@ def test_lists_without_a_relevant_document_are_dropped_after_the_cut() -> None:
     assert result.counts["lists without a relevant document dropped"] == 2
 
 
+def test_labels_become_binary_after_the_cut() -> None:
+    policy = ListPolicy(binary_labels=True, max_list_size=2, keep=Keep.RELEVANT)
+    result = run(policy, a=[1, 0.5, 3], b=[0, 2])
+    assert result == Result(
+        {b"a": [1, 1], b"b": [0, 1]},
+        [0, 2, 3, 4],
+        {
+            "lists cut by max_list_size": 1,
+            "documents cut by max_list_size": 1,
+            "relevant documents cut by max_list_size": 1,
+        },
+        [],
+    )
+
+
 def test_max_list_size_is_checked() -> None:
     with pytest.raises(InputError) as caught:
         ListPolicy(max_list_size=-1)

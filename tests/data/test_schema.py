@@ -14,6 +14,7 @@ from tfx_bsl.tfxio import tensor_representation_util
 
 from data import columnar
 from data import schema as schema_lib
+from data.features import UNLABELLED
 from data.features import DType
 from data.features import Feature
 from data.features import FeatureSpec
@@ -149,6 +150,29 @@ def test_a_negative_default_is_a_sound_id() -> None:
     lists.values["brand"][:] = -2
     found = anomalies(stored(lists, spec), schema=schema_lib.render(spec))
     assert found == {"brand": "Out-of-range values"}
+
+
+@pytest.mark.parametrize(
+    ("value", "faults"),
+    [
+        (UNLABELLED, {}),
+        (0.0, {}),
+        (2.5, {}),
+        (-1.5, {"bought": "Out-of-range values"}),
+        (float("nan"), {"bought": "Invalid values"}),
+    ],
+)
+def test_a_task_is_a_number_or_no_label(value: float, faults: dict[str, str]) -> None:
+    spec = FeatureSpec((Feature("x"),), tasks=("bought",))
+    schema = schema_lib.render(spec)
+    lists = draw((3,), spec=spec)
+    lists.values["bought"][:] = value
+    assert anomalies(stored(lists, spec), schema=schema) == faults
+    [request] = [tf.train.Example.FromString(x) for x in stored(lists, spec)]
+    for name in spec.label_columns:
+        del request.features.feature[name]
+    serialized = [request.SerializeToString()]
+    assert anomalies(serialized, environment=schema_lib.SERVING, schema=schema) == {}
 
 
 def test_types_and_presence_are_those_of_the_spec() -> None:
