@@ -13,6 +13,7 @@ PACKAGES = (
     "components",
     "components.example_gen",
     "models",
+    "models.losses",
     "models.metrics",
     "data",
     "data.readers",
