@@ -15,6 +15,7 @@ PACKAGES = (
     "models",
     "models.losses",
     "models.metrics",
+    "models.training",
     "data",
     "data.readers",
 )

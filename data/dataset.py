@@ -2,20 +2,57 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 from data import columnar
 from data import transformed as transformed_lib
+from data.errors import InputError
 from data.transformed import TransformedSpec
 
 LABEL_PADDING = -1.0
 """The label in places without a document, which TF-Ranking's losses leave out."""
 
 Inputs = dict[str, tf.Tensor]
-Batch = tuple[Inputs, tf.Tensor] | tuple[Inputs, tf.Tensor, tf.Tensor]
-"""Model inputs, labels `[batch_size, list_size]` and, where the spec names them, weights alike."""
+Labels = tf.Tensor | dict[str, tf.Tensor]
+"""`[batch_size, list_size]`; by the name of the label where the spec names further tasks."""
+Batch = tuple[Inputs, Labels] | tuple[Inputs, Labels, tf.Tensor]
+"""Model inputs, labels and, where there are any, the documents' weights like a label."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shapes:
+    """How lists become batches.
+
+    Attributes:
+      batch_size: Lists per batch.
+      list_size: Documents per list, longer lists are cut; None pads to the batch's longest list.
+      static: Whether all batches have one shape and 32-bit ids, for XLA and TPUs. Batches then
+        run on from one epoch to the next; otherwise an epoch's last batch may be smaller.
+      label_weights: The weight of a document by its grade, from grade 0 on; empty: none.
+    """
+
+    batch_size: int
+    list_size: int | None = None
+    static: bool = False
+    label_weights: tuple[float, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """What there is to train on.
+
+    Attributes:
+      lists: The number of lists.
+      documents: The number of documents.
+      longest: The number of documents of the longest list.
+    """
+
+    lists: int
+    documents: int
+    longest: int
 
 
 def read(files: Sequence[str]) -> tf.data.Dataset:
@@ -23,15 +60,37 @@ def read(files: Sequence[str]) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(list(files), compression_type="GZIP")
 
 
+def count(files: Sequence[str], transformed: TransformedSpec) -> Counts:
+    """Counts training lists.
+
+    Raises:
+      InputError: There is nothing to learn from: no document, or the same label everywhere.
+    """
+    seen: set[float] = set()
+    lists = documents = longest = 0
+    for serialized in read(files).batch(1024):
+        labels = transformed_lib.parse(serialized, transformed)[transformed.spec.label]
+        seen.update(tf.unique(labels.flat_values)[0].numpy().tolist())
+        sizes = labels.row_lengths().numpy()
+        lists, documents = lists + len(sizes), documents + int(sizes.sum())
+        longest = max(longest, int(sizes.max()))
+    if len(seen) < 2:
+        found = f"all {documents} labels are {seen.pop():g}" if seen else "there are no documents"
+        raise InputError(
+            f"train: label '{transformed.spec.label}': {found}; expected at least two grades"
+        )
+    return Counts(lists, documents, longest)
+
+
 def training(
     files: Sequence[str],
     transformed: TransformedSpec,
+    shapes: Shapes,
     *,
-    batch_size: int,
-    list_size: int | None,
     seed: int,
+    shard: tuple[int, int] = (1, 0),
 ) -> tf.data.Dataset:
-    """One epoch of training batches, shuffled anew each time over all lists.
+    """Training batches without end, shuffled anew in each epoch over all lists.
 
     The serialized lists are kept in memory: they are small, and parsing them again costs about a
     microsecond per document.
@@ -39,32 +98,62 @@ def training(
     Args:
       files: Transformed examples.
       transformed: Their shapes.
-      batch_size: Lists per batch; the last batch may be smaller.
-      list_size: Documents per list, longer lists are cut; None pads to the batch's longest list.
+      shapes: The shapes of the batches.
       seed: Fixes the order.
+      shard: Into how many parts the lists are divided, and which of them is wanted.
     """
-    lists = read(files).cache()
-    lists = lists.shuffle(100_000, seed=seed, reshuffle_each_iteration=True).batch(batch_size)
-    return _batches(lists, transformed, list_size)
+    lists = read(files).shard(*shard).cache()
+    lists = lists.shuffle(100_000, seed=seed, reshuffle_each_iteration=True)
+    if shapes.static:
+        lists = lists.repeat().batch(shapes.batch_size, drop_remainder=True)
+    else:
+        lists = lists.batch(shapes.batch_size).repeat()
+    return _batches(lists, transformed, shapes)
 
 
 def validation(
     files: Sequence[str], transformed: TransformedSpec, *, batch_size: int
 ) -> tf.data.Dataset:
     """Every list once and whole, in the order of the files."""
-    return _batches(read(files).batch(batch_size), transformed, None).cache()
+    lists = read(files).batch(batch_size)
+    return _batches(lists, transformed, Shapes(batch_size)).cache()
 
 
 def _batches(
-    lists: tf.data.Dataset, transformed: TransformedSpec, list_size: int | None
+    lists: tf.data.Dataset, transformed: TransformedSpec, shapes: Shapes
 ) -> tf.data.Dataset:
+    spec, list_size = transformed.spec, shapes.list_size
+
     def to_batch(serialized: tf.Tensor) -> Batch:
         tensors = transformed_lib.parse(serialized, transformed)
         inputs = transformed_lib.to_model_inputs(tensors, transformed, list_size=list_size)
-        spec = transformed.spec
-        labels = columnar.to_dense(tensors[spec.label], list_size=list_size, padding=LABEL_PADDING)
-        if not spec.weight:
-            return inputs, labels
-        return inputs, labels, columnar.to_dense(tensors[spec.weight], list_size=list_size)
+        labels = {
+            name: columnar.to_dense(tensors[name], list_size=list_size, padding=LABEL_PADDING)
+            for name in (spec.label, *spec.tasks)
+        }
+        if shapes.static:
+            inputs = {name: _fix(tensor, shapes) for name, tensor in inputs.items()}
+            labels = {name: _fix(tensor, shapes) for name, tensor in labels.items()}
+        weights = _weights(labels[spec.label], shapes.label_weights)
+        if spec.weight:
+            given = columnar.to_dense(tensors[spec.weight], list_size=list_size)
+            weights = given if weights is None else given * weights
+        batch = inputs, labels if spec.tasks else labels[spec.label]
+        return batch if weights is None else (*batch, weights)
 
     return lists.map(to_batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def _fix(tensor: tf.Tensor, shapes: Shapes) -> tf.Tensor:
+    """Returns the tensor with its shape known to the graph; TPUs have no 64-bit ids."""
+    tensor = tf.cast(tensor, tf.int32) if tensor.dtype == tf.int64 else tensor
+    ragged = shapes.list_size is None and tensor.shape.rank > 1 and tensor.shape[1] is None
+    list_size = [None] if ragged else tensor.shape[1:2]
+    return tf.ensure_shape(tensor, [shapes.batch_size, *list_size, *tensor.shape[2:]])
+
+
+def _weights(labels: tf.Tensor, by_grade: Sequence[float]) -> tf.Tensor | None:
+    if not by_grade:
+        return None
+    grade = tf.clip_by_value(tf.cast(labels, tf.int32), 0, len(by_grade) - 1)
+    return tf.where(labels < 0, 0.0, tf.gather(tf.constant(by_grade, tf.float32), grade))

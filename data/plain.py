@@ -60,7 +60,7 @@ def _decode(kind: Any, value: object, where: str) -> object:
     if origin is tuple:
         items = value if isinstance(value, list | tuple) else [value]
         return tuple(_decode(args[0], item, f"{where}[{i}]") for i, item in enumerate(items))
-    if origin is dict:
+    if origin in (dict, Mapping):
         table = _table(value, where)
         return {key: _decode(args[1], item, f"{where}: {key}") for key, item in table.items()}
     if dataclasses.is_dataclass(kind):

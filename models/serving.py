@@ -1,7 +1,7 @@
 """The published model: raw lists in, scores out, the transform graph inside.
 
-Three signatures go through the same transform graph, the same padding and the same model. None
-scores a document alone: a model may look across its list.
+All signatures go through the same transform graph, the same padding and the same model. None
+scores a document alone unless that is asked for: a model may look across its list.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from typing import Protocol
+from typing import runtime_checkable
 
 import tensorflow as tf
 
@@ -32,8 +34,22 @@ COLUMNAR = "columnar"
 """Stored lists `examples`, `[batch_size]` serialized `tf.Example`s."""
 RAW = "raw"
 """One padded tensor per column, and `list_size`: what a JSON client sends."""
+PER_DOCUMENT = "regress"
+"""Single documents `examples`, `[n_documents]` serialized `tf.Example`s, the context in each.
+
+TF-Ranking's clients know it. Its output is `outputs`, `[n_documents]`. Only a model that scores
+each document by itself may have it.
+"""
+EXPLAIN = "explain"
+"""ELWC requests as for `predict`; only of a model that `Explains` its scores.
+
+Beside `scores` its outputs are `sub_scores`, `[batch_size, list_size, n_features]`, whose sum is
+the score, and `features`, the names of these features, `[batch_size, n_features]`.
+"""
 SCORES = "scores"
 """The output of each: `[batch_size, list_size]` float32."""
+SUB_SCORES, FEATURES = "sub_scores", "features"
+"""The further outputs of `explain`."""
 PADDING_SCORE = float(tf.float32.min)
 """The score in places without a document: below any real one, and a number in JSON."""
 
@@ -42,30 +58,62 @@ SPEC_FILE = "feature_spec.json"
 WARMUP_FILE = "tf_serving_warmup_requests"
 
 Transform = Callable[[columnar.Tensors], columnar.Tensors]
+ToScores = Callable[[Any], tf.Tensor]
+"""From a model's output to the scores that documents are ranked by, `[batch_size, list_size]`."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A model whose scores are sums over features."""
+
+    @property
+    def explained(self) -> tuple[str, ...]:
+        """The names of the features; none if this model cannot tell after all."""
+
+    def sub_scores(self, inputs: columnar.Tensors) -> tf.Tensor:
+        """Returns what each feature adds, `[batch_size, list_size, n_features]`."""
 
 
 class Servable(tf.Module):
     """A ranker with its transform graph.
 
     Args:
-      model: Maps model inputs to scores.
+      model: Maps model inputs to scores, or to what `to_scores` makes scores of.
       transform: The transform graph, from raw to transformed lists.
       transformed: The shapes in between.
+      to_scores: Makes scores of the model's output.
+      per_document: Whether single documents may be scored as well.
     """
 
     def __init__(
-        self, model: tf.keras.Model, transform: Transform, transformed: TransformedSpec
+        self,
+        model: tf.keras.Model,
+        transform: Transform,
+        transformed: TransformedSpec,
+        *,
+        to_scores: ToScores = lambda output: output,
+        per_document: bool = False,
     ) -> None:
         super().__init__(name="servable")
         self.model, self.transform = model, transform
-        self.transformed = transformed
+        self.transformed, self._to_scores = transformed, to_scores
+        self._per_document = per_document
 
     def score(self, raw: columnar.Tensors) -> dict[str, tf.Tensor]:
         """Scores raw lists as `data.columnar.parse` gives them."""
-        tensors = self.transform(raw)
-        inputs = transformed_lib.to_model_inputs(tensors, self.transformed)
-        scores = self.model(inputs, training=False)
+        inputs = self._inputs(raw)
+        scores = self._to_scores(self.model(inputs, training=False))
         return {SCORES: tf.where(inputs[MASK], scores, PADDING_SCORE)}
+
+    def explain(self, raw: columnar.Tensors) -> dict[str, tf.Tensor]:
+        """Scores raw lists and says what each feature adds to each score."""
+        sub_scores = self.model.sub_scores(self._inputs(raw))
+        names = tf.constant([self.model.explained])
+        features = tf.tile(names, [tf.shape(sub_scores)[0], 1])
+        return self.score(raw) | {SUB_SCORES: sub_scores, FEATURES: features}
+
+    def _inputs(self, raw: columnar.Tensors) -> columnar.Tensors:
+        return transformed_lib.to_model_inputs(self.transform(raw), self.transformed)
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
         """Returns the signatures of the exported model."""
@@ -84,7 +132,20 @@ class Servable(tf.Module):
         def raw(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             return self.score(columnar.from_dense(tensors, features))
 
+        @tf.function(input_signature=[strings])
+        def one_by_one(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            # A document with its context is a stored list of one.
+            return {"outputs": stored(examples)[SCORES][:, 0]}
+
+        @tf.function(input_signature=[strings])
+        def explain(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self.explain(elwc.parse(examples, features))
+
         by_name = {PREDICT: predict, COLUMNAR: stored, RAW: raw}
+        if isinstance(self.model, Explains) and self.model.explained:
+            by_name[EXPLAIN] = explain
+        if self._per_document:
+            by_name[PER_DOCUMENT] = one_by_one
         return by_name | {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: predict}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from data.errors import InputError
 from data.errors import did_you_mean
+from data.features import ACROSS_LIST
 from data.features import FeatureSpec
 from data.features import Scope
 from data.policies import ListPolicy
@@ -20,7 +21,8 @@ from models import registry
 from models.metrics import MetricContract
 from models.metrics import parse_metric
 from models.metrics import preset
-from models.training import TrainConfig
+from models.training.config import LOSS
+from models.training.config import TrainConfig
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -234,6 +236,17 @@ class PushConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class ServingConfig:
+    """What the published model offers beside ranking lists.
+
+    Attributes:
+      per_document: Whether it has TF-Ranking's `regress` signature, which scores single documents.
+    """
+
+    per_document: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """Everything about one pipeline."""
 
@@ -244,16 +257,17 @@ class Config:
     train: TrainConfig
     evaluation: EvaluationConfig
     push: PushConfig
+    serving: ServingConfig = ServingConfig()
 
     def __post_init__(self) -> None:
-        registry.family(self.model.family)
+        self._check_model()
         self.examples.lists.require(self.features)
         context = [f.name for f in self.features.features if f.scope is Scope.CONTEXT]
         for name in self.evaluation.slices:
             if name not in context:
                 near = did_you_mean(name, context)
                 raise InputError(f"evaluation.slices: '{name}' is no context feature.{near}")
-        if self.train.metric not in self.evaluation.metrics:
+        if self.train.metric not in (LOSS, *self.evaluation.metrics):
             near = did_you_mean(self.train.metric, self.evaluation.metrics)
             raise InputError(
                 f"train.metric: '{self.train.metric}' is not among evaluation.metrics.{near}"
@@ -265,4 +279,17 @@ class Config:
             kind = self.examples.format.value
             raise InputError(
                 f"examples.format '{kind}' needs features.list_id: rows make lists by it"
+            )
+
+    def _check_model(self) -> None:
+        family = registry.family(self.model.family)
+        self.train.require(self.features)
+        across = f"family '{self.model.family}'" if family.across_list else ""
+        for feature in self.features.features:
+            if not ACROSS_LIST.isdisjoint(feature.transform):
+                across = f"the transform of '{feature.name}'"
+        if self.serving.per_document and across:
+            raise InputError(
+                f"serving.per_document: {across} looks across the list; no signature can score a"
+                " document alone"
             )

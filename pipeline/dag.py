@@ -141,6 +141,7 @@ def _trainer_config(config: Config) -> dict[str, object]:
         "family": config.model.family,
         "settings": plain.to_json(config.model.settings),
         "train": plain.to_json(config.train),
+        "per_document": config.serving.per_document,
         "metrics": list(config.evaluation.metrics),
         "contract": plain.to_json(config.evaluation.metric_contract),
         "state_dir": os.path.join(os.path.abspath(config.pipeline.root), "training"),

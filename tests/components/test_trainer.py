@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,11 @@ from tfx import v1 as tfx
 
 from components import trainer
 from data import plain
-from data.errors import InputError
-from data.features import Feature
-from data.features import FeatureSpec
-from data.features import Scope
 from data.lists import Lists
-from data.transformed import TRANSFORM_SUFFIX
-from data.transformed import TransformedSpec
 from models import serving
 from models.dnn import DnnConfig
 from models.metrics import MetricContract
-from models.training import TrainConfig
+from models.training.config import TrainConfig
 from tests.components.conftest import SPEC
 from tests.components.conftest import Transformed
 from tests.samples import draw
@@ -50,6 +43,7 @@ def arguments(transformed: Transformed, folder: Path, **config: Any) -> tfx.comp
             "train": plain.to_json(TRAIN),
             "metrics": ["ndcg@10", "mrr"],
             "contract": plain.to_json(MetricContract()),
+            "per_document": False,
             "state_dir": str(folder / "state"),
             **config,
         },
@@ -132,44 +126,14 @@ def test_a_run_that_failed_after_training_does_not_train_again(
     assert scores(tmp_path, lists) == pytest.approx(scores(trained, lists), abs=1e-6)
 
 
-SMALL = TransformedSpec(FeatureSpec((Feature("x"), Feature("c", scope=Scope.CONTEXT))), {})
-
-
-def written(path: Path, lists: list[list[float]]) -> str:
-    """Transformed lists with these labels."""
-    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-        for labels in lists:
-            columns = {
-                f"document_numeric{TRANSFORM_SUFFIX}": [0.0] * len(labels),
-                f"label{TRANSFORM_SUFFIX}": labels,
-                "context_numeric": [0.0],
-            }
-            feature = {
-                name: tf.train.Feature(float_list=tf.train.FloatList(value=values))
-                for name, values in columns.items()
-            }
-            example = tf.train.Example(features=tf.train.Features(feature=feature))
-            writer.write(example.SerializeToString())
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ("lists", "found"),
-    [
-        ([[1, 1], [1, 1, 1]], "all 5 labels are 1"),
-        ([[0.5]], "all 1 labels are 0.5"),
-        ([[], []], "there are no documents"),
-        ([], "there are no documents"),
-    ],
-)
-def test_labels_that_teach_nothing_are_refused(
-    tmp_path: Path, lists: list[list[float]], found: str
+def test_the_last_epoch_is_exported_beside_the_best_on_request(
+    transformed: Transformed, tmp_path: Path
 ) -> None:
-    message = f"train: label 'label': {found}; expected at least two grades"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        trainer.check_labels([written(tmp_path / "lists", lists)], SMALL)
-
-
-def test_two_grades_in_any_two_lists_are_enough(tmp_path: Path) -> None:
-    files = [written(tmp_path / "one", [[0, 0]]), written(tmp_path / "two", [[0], [2]])]
-    trainer.check_labels(files, SMALL)
+    both = plain.to_json(dataclasses.replace(TRAIN, export_latest=True, epochs=1))
+    trainer.run_fn(arguments(transformed, tmp_path, train=both, per_document=True))
+    latest = tf.saved_model.load(str(tmp_path / "run" / trainer.LATEST_MODEL)).signatures
+    lists = draw((4,), spec=SPEC)
+    examples = tf.constant(requests(lists, SPEC))
+    found = latest[serving.PREDICT](examples=examples)[serving.SCORES].numpy()
+    assert found == pytest.approx(scores(tmp_path, lists), abs=1e-6)  # the only epoch is the best
+    assert serving.PER_DOCUMENT in latest

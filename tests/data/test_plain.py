@@ -20,7 +20,7 @@ from data.policies import Keep
 from data.policies import ListPolicy
 from models.metrics import PRESETS
 from models.metrics import MetricContract
-from models.training import TrainConfig
+from models.training.config import TrainConfig
 from tests.samples import SPEC
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,13 +14,11 @@ import pytest
 import tensorflow as tf
 
 from data.errors import InputError
-from models import training
 from models.metrics import PRESETS
 from models.metrics import parse_metric
-from models.training import OPTIMIZERS
-from models.training import TrainConfig
-from models.training import TrainResult
+from models.training.progress import LATEST
 from models.validation import validator
+from tests.models.fitting import fit
 
 METRIC = "ndcg@10"
 
@@ -62,57 +59,8 @@ class Script:
         return constant(next(self._values))
 
 
-def fit(
-    model: tf.keras.Model,
-    validate: Callable[[], Mapping[str, float]],
-    state_dir: Path,
-    *,
-    report: Callable[[str], None] = lambda line: None,
-    batches: tf.data.Dataset | None = None,
-    **settings: Any,
-) -> TrainResult:
-    config = TrainConfig(**{"epochs": 5, "patience": 0, "learning_rate": 0.05, **settings})
-    return training.train(
-        model, batches or problem(), validate, config, state_dir=state_dir, report=report
-    )
-
-
 def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"loss": "softmax"}, "unknown loss 'softmax'. Did you mean 'softmax_loss'?"),
-        ({"optimizer": "adm"}, "unknown optimizer 'adm'. Did you mean 'adam'?"),
-        ({"learning_rate": 0.0}, "learning_rate must be positive, found 0.0"),
-        ({"learning_rate": float("nan")}, "learning_rate must be positive, found nan"),
-        ({"batch_size": 0}, "batch_size must be positive, found 0"),
-        ({"epochs": -1}, "epochs must be positive, found -1"),
-        ({"weight_decay": -0.1}, "weight_decay must be 0 or more, found -0.1"),
-        ({"clip_norm": -1.0}, "clip_norm must be 0 or more, found -1.0"),
-        ({"list_size": -1}, "list_size must be 0 or more, found -1"),
-        ({"patience": -1}, "patience must be 0 or more, found -1"),
-        ({"ema": 1.0}, "ema must be in [0, 1), found 1.0"),
-        ({"metric": "ndgc@10"}, "metric: unknown 'ndgc@10'. Did you mean 'ndcg'?"),
-        ({"metric": "arp"}, "metric: 'arp' is better when lower; choose another one"),
-    ],
-)
-def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        TrainConfig(**settings)
-
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_the_optimizer_has_the_settings(name: str) -> None:
-    config = TrainConfig(optimizer=name, learning_rate=0.25, clip_norm=2.0, weight_decay=0.125)
-    optimizer = training.build_optimizer(config)
-    assert isinstance(optimizer, OPTIMIZERS[name])
-    assert (optimizer.learning_rate, optimizer.clipnorm) == (0.25, 2.0)
-    assert optimizer.weight_decay == 0.125
-    plain = training.build_optimizer(TrainConfig(optimizer=name))
-    assert (plain.clipnorm, plain.use_ema) == (None, False)
 
 
 def test_the_loss_falls_and_the_metric_rises(tmp_path: Path) -> None:
@@ -121,25 +69,26 @@ def test_the_loss_falls_and_the_metric_rises(tmp_path: Path) -> None:
     validate = validator(model, batches, [parse_metric(METRIC)], PRESETS["default"])
     model(next(iter(batches))[0])
     untrained = validate()[METRIC]
-    result = fit(model, validate, tmp_path, report=lines.append, batches=batches, epochs=8)
+    result = fit(model, validate, tmp_path, batches, report=lines.append, epochs=8)
     found = [re.match(r"epoch (\d)/8  loss (\S+)  ndcg@10 (\S+)  best (\S+) ", x) for x in lines]
     assert all(found)
     numbers = [[float(x) for x in line.groups()] for line in found if line]
     assert [line[0] for line in numbers] == [*range(1, 9)]
     assert numbers[-1][1] < numbers[0][1]
-    assert untrained < 0.9 < 0.97 < result.best == validate()[METRIC]
+    assert untrained < 0.9 < 0.97 < result.best == pytest.approx(validate()[METRIC])
     assert result.best == pytest.approx(numbers[-1][3], abs=1e-4)
 
 
 def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
     model, lines = Linear(), list[str]()
     script = Script(model, [0.1, 0.5, 0.3, 0.5, 0.2])
-    result = fit(model, script, tmp_path, report=lines.append)
+    result = fit(model, script, tmp_path, problem(), report=lines.append)
     assert (result.epochs, result.best_epoch, result.best) == (5, 2, 0.5)
     assert same(model.get_weights(), script.weights[1])
     assert not same(script.weights[1], script.weights[4])
     assert re.fullmatch(
-        r"epoch 3/5  loss \d+\.\d{4}  ndcg@10 0\.3000  best 0\.5000 \(epoch 2\)  \d+\.\d s",
+        r"epoch 3/5  loss \d+\.\d{4}  ndcg@10 0\.3000  best 0\.5000 \(epoch 2\)  \d+\.\d s"
+        r"  [\d,]+ lists/s  [\d,]+ documents/s",
         lines[2],
     )
 
@@ -151,14 +100,15 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
         (1, [0.3, 0.2, 0.9, 0.9, 0.9], 2),
         (0, [0.5, 0.4, 0.3, 0.2, 0.1], 5),
         (2, [0.1, 0.2, 0.2, 0.3, 0.4], 5),
-        (1, [float("nan")] * 5, 1),
+        (1, [float("nan")] * 5, 2),
+        (2, [float("nan"), 0.1, 0.2, 0.3, 0.4], 5),
     ],
 )
 def test_training_stops_when_nothing_gets_better(
     tmp_path: Path, patience: int, values: list[float], epochs: int
 ) -> None:
     model = Linear()
-    result = fit(model, Script(model, values), tmp_path, patience=patience)
+    result = fit(model, Script(model, values), tmp_path, problem(), patience=patience)
     assert result.epochs == epochs
 
 
@@ -171,7 +121,7 @@ def test_an_average_of_the_weights_is_what_is_validated(tmp_path: Path) -> None:
         before = model.get_weights()[0]
         script = Script(model, [0.5])
         folder = tmp_path / str(ema)
-        fit(model, script, folder, batches=batches, epochs=1, optimizer="sgd", ema=ema)
+        fit(model, script, folder, batches, epochs=1, optimizer="sgd", ema=ema)
         after[ema] = script.weights[0][0]
     assert after[0.75] == pytest.approx(0.75 * before + 0.25 * after[0.0], rel=1e-5)
 
@@ -181,7 +131,7 @@ def test_two_runs_with_one_seed_are_one(tmp_path: Path) -> None:
     for run in ("one", "other"):
         tf.keras.utils.set_random_seed(11)
         model = Linear()
-        fit(model, lambda: constant(), tmp_path / run, epochs=2)
+        fit(model, constant, tmp_path / run, problem(), epochs=2)
         weights.append(model.get_weights())
     assert same(*weights)
 
@@ -194,24 +144,64 @@ def test_a_loss_that_is_no_number_ends_training_with_advice(tmp_path: Path, scal
         r" train\.learning_rate, set train\.clip_norm or scale the features$"
     )
     with pytest.raises(InputError, match=message):
-        fit(Linear(), constant, tmp_path, batches=problem(scale=scale), loss="mean_squared_loss")
+        fit(Linear(), constant, tmp_path, problem(scale=scale), loss="mean_squared_loss")
     assert not (tmp_path / "state.json").exists()
 
 
 def test_tensorboard_gets_the_metrics(tmp_path: Path) -> None:
-    config = TrainConfig(epochs=1)
-    training.train(
-        Linear(),
-        problem(),
-        constant,
-        config,
-        state_dir=tmp_path / "state",
-        log_dir=tmp_path / "logs",
-        report=lambda line: None,
-    )
+    folder = tmp_path / "state"
+    fit(Linear(), constant, folder, problem(), log_dir=tmp_path / "logs", epochs=1)
     [path] = (tmp_path / "logs" / "train").glob("events*")
     tags = {v.tag for e in tf.compat.v1.train.summary_iterator(str(path)) for v in e.summary.value}
-    assert {"epoch_loss"} <= tags
+    assert {"epoch_loss", "epoch_lists_per_second", "epoch_documents_per_second"} <= tags
     events = [*(tmp_path / "logs").glob("*/events*")]
     assert any(b"ndcg@10" in path.read_bytes() for path in events)
-    assert json.loads((tmp_path / "state" / "state.json").read_text())["epochs"] == 1
+    assert json.loads((folder / "state.json").read_text())["epochs"] == 1
+
+
+def test_a_metric_of_which_less_is_better_is_brought_down(tmp_path: Path) -> None:
+    model = Linear()
+    script = Script(model, [3.0, 2.0, 2.5, 2.2, 2.1])
+    result = fit(model, lambda: {"arp": script()[METRIC]}, tmp_path, problem(), metric="arp")
+    assert (result.best_epoch, result.best) == (2, 2.0)
+    assert same(model.get_weights(), script.weights[1])
+
+
+def test_a_gain_below_the_least_one_is_none(tmp_path: Path) -> None:
+    model = Linear()
+    script = Script(model, [0.5, 0.505, 0.509, 0.52, 0.525])
+    assert fit(model, script, tmp_path, problem(), min_delta=0.01).best_epoch == 4
+
+
+def test_the_learning_rate_is_reduced_when_nothing_gets_better(tmp_path: Path) -> None:
+    model, lines = Linear(), list[str]()
+    script = Script(model, [0.5, 0.4, 0.4, 0.4, 0.4, 0.4])
+    settings = {"epochs": 6, "reduce_lr_patience": 2, "reduce_lr_factor": 0.5}
+    fit(model, script, tmp_path, problem(), report=lines.append, learning_rate=0.08, **settings)
+    reduced = [line for line in lines if line.startswith("learning")]
+    assert reduced == ["learning rate reduced to 0.04", "learning rate reduced to 0.02"]
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
+
+
+def test_the_weights_of_the_last_epoch_are_kept_beside_the_best(tmp_path: Path) -> None:
+    model = Linear()
+    script = Script(model, [0.5, 0.4, 0.3, 0.2, 0.1])
+    fit(model, script, tmp_path, problem())
+    assert same(model.get_weights(), script.weights[0])
+    model.load_weights(str(tmp_path / LATEST))
+    assert same(model.get_weights(), script.weights[4])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"steps_per_execution": 4}, {"jit_compile": True, "list_size": 6}],
+    ids=["steps", "compiled"],
+)
+def test_a_faster_step_is_the_same_step(tmp_path: Path, settings: dict[str, Any]) -> None:
+    weights = []
+    for folder, chosen in (("plain", {}), ("fast", settings)):
+        tf.keras.utils.set_random_seed(5)
+        model = Linear()
+        fit(model, constant, tmp_path / folder, problem(), epochs=2, **chosen)
+        weights.append(model.get_weights()[0])
+    assert weights[1] == pytest.approx(weights[0], rel=1e-4)

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import training
-from models.training import TrainConfig
-from models.training import TrainResult
+from models.training.loop import TrainResult
+from tests.models.fitting import fit
 
 METRIC = "ndcg@10"
 VALUES = [0.1, 0.9, 0.3, 0.4, 0.5]
@@ -60,9 +59,14 @@ class Run:
         x = np.random.default_rng(0).normal(size=(8, 4, 2)).astype(np.float32)
         labels = (x[..., 0] > 0).astype(np.float32)
         batches = tf.data.Dataset.from_tensor_slices((x, labels, np.ones_like(labels))).batch(4)
-        config = TrainConfig(**{"epochs": 5, "patience": 0, **settings})
-        return training.train(
-            self.model, batches, self.validate, config, state_dir=self.state, report=report
+        return fit(
+            self.model,
+            self.validate,
+            self.state,
+            batches,
+            report=report,
+            learning_rate=0.001,
+            **settings,
         )
 
 
@@ -114,6 +118,16 @@ def test_training_that_stopped_early_stays_stopped(tmp_path: Path) -> None:
 def test_more_epochs_go_on_from_the_last(tmp_path: Path) -> None:
     Run(tmp_path).train(epochs=2)
     assert Run(tmp_path).train(epochs=4).epochs == 4
+
+
+def test_a_reduced_learning_rate_stays_reduced(tmp_path: Path) -> None:
+    settings = {"reduce_lr_patience": 2, "reduce_lr_factor": 0.5}
+    with pytest.raises(Killed):
+        Run(tmp_path).train(killed_in_report=4, **settings)
+    second = Run(tmp_path)
+    second.train(**settings)
+    assert "learning rate reduced to 0.0005" not in second.lines
+    assert float(second.model.optimizer.learning_rate) == pytest.approx(0.0005)
 
 
 @pytest.mark.parametrize("step", ["write_text", "replace"])

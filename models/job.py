@@ -1,0 +1,158 @@
+"""One training as plain values: what the Trainer, the Tuner and the workers of a cluster run."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+import tensorflow as tf
+
+from data import dataset
+from data import plain
+from data.transformed import TransformedSpec
+from models import losses
+from models import registry
+from models import strategy as strategy_lib
+from models.metrics import MetricContract
+from models.metrics import parse_metric
+from models.ranker import Inputs
+from models.strategy import Strategy
+from models.training import loop
+from models.training import progress
+from models.training.config import LOSS
+from models.training.config import TrainConfig
+from models.training.loop import TrainResult
+from models.training.progress import Report
+from models.training.progress import Validate
+from models.validation import validator
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingJob:
+    """A training and all it needs.
+
+    Attributes:
+      train_files: Transformed training lists, gzipped TFRecord files.
+      validation_files: Transformed validation lists.
+      transformed: Their shapes, a `TransformedSpec` as JSON.
+      family: The model's family.
+      settings: Its settings as JSON.
+      train: The settings of training, a `TrainConfig` as JSON.
+      metrics: The metrics computed after each epoch.
+      contract: Their `MetricContract` as JSON.
+      state_dir: Where unfinished training is kept.
+      log_dir: Where TensorBoard reads.
+    """
+
+    train_files: tuple[str, ...]
+    validation_files: tuple[str, ...]
+    transformed: str
+    family: str
+    settings: str
+    train: str
+    metrics: tuple[str, ...]
+    contract: str
+    state_dir: str
+    log_dir: str
+
+    @property
+    def config(self) -> TrainConfig:
+        """The settings of training."""
+        return plain.from_json(TrainConfig, self.train)
+
+    @property
+    def shapes(self) -> TransformedSpec:
+        """The shapes of the lists."""
+        return plain.from_json(TransformedSpec, self.transformed)
+
+
+def build(job: TrainingJob, static: bool = False) -> tf.keras.Model:
+    """Builds the job's model with weights as they come."""
+    family = registry.family(job.family)
+    settings = plain.from_json(family.config, job.settings)
+    outputs = job.config.outputs(job.shapes.spec.label)
+    return family.build(job.shapes, settings, outputs=outputs, static=static)
+
+
+def run(job: TrainingJob, *, report: Report = progress.say) -> tuple[tf.keras.Model, TrainResult]:
+    """Trains the job's model and returns it as `models.training.loop.train` does.
+
+    Raises:
+      InputError: The data has nothing to learn from, or the strategy's devices are not there.
+    """
+    config, shapes = job.config, job.shapes
+    config.require(shapes.spec)
+    place = strategy_lib.place(config.distribution)
+    strategy = strategy_lib.connect(config.distribution)
+    tf.keras.utils.set_random_seed(config.seed)
+    validation = _validation(job)
+    data = loop.TrainingData(
+        functools.partial(_batches, job, replicas=strategy.num_replicas_in_sync),
+        dataset.count(job.train_files, shapes),
+        sample=next(iter(validation))[0],
+        label=shapes.spec.label,
+    )
+    return loop.train(
+        functools.partial(build, job),
+        data,
+        functools.partial(_validate, job, validation),
+        config,
+        state_dir=Path(job.state_dir),
+        strategy=strategy,
+        chief=place.chief,
+        log_dir=Path(job.log_dir) if place.chief else None,
+        report=report if place.chief else progress.say_nothing,
+    )
+
+
+def sample(job: TrainingJob) -> Inputs:
+    """Returns the model inputs of some lists; they make a model create its weights."""
+    return next(iter(_validation(job)))[0]
+
+
+def _validation(job: TrainingJob) -> tf.data.Dataset:
+    return dataset.validation(job.validation_files, job.shapes, batch_size=job.config.batch_size)
+
+
+def _batches(
+    job: TrainingJob, context: tf.distribute.InputContext, *, replicas: int
+) -> tf.data.Dataset:
+    config = job.config
+    servers = config.distribution.strategy is Strategy.PARAMETER_SERVER
+    # Workers of parameter servers each take all lists, in an order of their own.
+    shard = (1, 0) if servers else (context.num_input_pipelines, context.input_pipeline_id)
+    shapes = dataset.Shapes(
+        config.batch_size if servers else loop.per_replica(config, replicas),
+        config.list_size or None,
+        static=config.static or config.distribution.strategy is not Strategy.NONE,
+        label_weights=config.label_weights,
+    )
+    return dataset.training(
+        job.train_files,
+        job.shapes,
+        shapes,
+        seed=config.seed + context.input_pipeline_id,
+        shard=shard,
+    )
+
+
+def _validate(job: TrainingJob, validation: tf.data.Dataset, model: tf.keras.Model) -> Validate:
+    config, label = job.config, job.shapes.spec.label
+    return validator(
+        model,
+        validation,
+        [parse_metric(name) for name in job.metrics],
+        plain.from_json(MetricContract, job.contract),
+        loss=losses.build(config.loss, config.loss_options) if config.metric == LOSS else None,
+        to_scores=functools.partial(to_scores, job),
+        label=label if config.tasks else None,
+    )
+
+
+def to_scores(job: TrainingJob, logits: tf.Tensor | Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Returns what documents are ranked by, `[batch_size, list_size]`."""
+    config = job.config
+    main = logits[job.shapes.spec.label] if isinstance(logits, Mapping) else logits
+    return losses.to_scores(main, config.loss, config.loss_options)

@@ -1,0 +1,83 @@
+"""What all families share: inputs to rows, rows to logits, logits to lists and labels."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from data import plain
+from data.transformed import MASK
+from data.transformed import TransformedSpec
+from models.places import Places
+
+Outputs = Mapping[str, int]
+"""For each label that is learned the number of logits per document that its loss wants."""
+Inputs = Mapping[str, tf.Tensor]
+"""The model inputs of `data.transformed.to_model_inputs`."""
+Logits = tf.Tensor | dict[str, tf.Tensor]
+"""`[batch_size, list_size]`, or `[batch_size, list_size, n]`; by label where there are several."""
+
+
+class Ranker(tf.keras.Model):
+    """A model of one family, which says only how the logits of its documents come about.
+
+    Args:
+      name: The family's name.
+      transformed: The shapes of its inputs.
+      config: The family's settings.
+      outputs: What is to be learned.
+      static: Whether shapes are fixed, for XLA and TPUs; padding is then computed and left out.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        transformed: TransformedSpec,
+        config: object,
+        *,
+        outputs: Outputs,
+        static: bool,
+    ) -> None:
+        super().__init__(name=name)
+        self._outputs, self._static = dict(outputs), static
+        self._settings = {
+            "transformed": plain.to_json(transformed),
+            "config": plain.to_json(config),
+        }
+
+    @property
+    def n_logits(self) -> int:
+        """The number of logits per document, of all labels together."""
+        return sum(self._outputs.values())
+
+    @abc.abstractmethod
+    def logits(self, inputs: Inputs, places: Places, *, training: bool) -> tf.Tensor:
+        """Returns the logits of every document, `[n_rows, n_logits]` float32."""
+
+    def call(self, inputs: Inputs, training: bool = False) -> Logits:
+        """Scores one batch of lists; places without a document get 0."""
+        places = Places(inputs[MASK], static=self._static)
+        return by_label(places.lists(self.logits(inputs, places, training=training)), self._outputs)
+
+    def get_config(self) -> dict[str, str]:
+        """Returns what the model was built from, as JSON."""
+        return self._settings
+
+
+def by_label(logits: tf.Tensor, outputs: Outputs) -> Logits:
+    """Divides `[batch_size, list_size, n_logits]` among the labels; a single logit loses its axis.
+
+    >>> by_label(tf.zeros([2, 5, 1]), {"relevance": 1}).shape.as_list()
+    [2, 5]
+    >>> two = by_label(tf.zeros([2, 5, 4]), {"relevance": 3, "click": 1})
+    >>> two["relevance"].shape.as_list(), two["click"].shape.as_list()
+    ([2, 5, 3], [2, 5])
+    """
+    parts = tf.split(logits, list(outputs.values()), axis=2)
+    found = {
+        label: part if n > 1 else tf.squeeze(part, axis=2)
+        for (label, n), part in zip(outputs.items(), parts, strict=True)
+    }
+    return found if len(found) > 1 else next(iter(found.values()))

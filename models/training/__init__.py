@@ -1,0 +1,1 @@
+"""Training: settings, optimizers, and the loop of epochs."""

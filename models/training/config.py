@@ -1,0 +1,187 @@
+"""The settings of training."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+from collections.abc import Iterator
+from collections.abc import Mapping
+
+from data.errors import InputError
+from data.features import FeatureSpec
+from models import losses
+from models.metrics import parse_metric
+from models.strategy import CLUSTER
+from models.strategy import DistributionConfig
+from models.strategy import Strategy
+from models.training.optimizers import OptimizerConfig
+
+LOSS = "loss"
+"""The validation loss as a metric to stop by."""
+
+
+class Precision(str, enum.Enum):
+    """The numbers that layers compute with; weights are float32 in any case."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    """With loss scaling."""
+
+    @property
+    def policy(self) -> str:
+        """The Keras policy."""
+        return self.value if self is Precision.FLOAT32 else f"mixed_{self.value}"
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskConfig:
+    """What is learned from a further label.
+
+    Attributes:
+      loss: Its loss, as `TrainConfig.loss`.
+      weight: The weight of that loss beside the main label's, which has 1.
+    """
+
+    loss: str = "softmax_loss"
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        losses.check(self.loss)
+        if not 0 < self.weight < math.inf:
+            raise InputError(f"weight must be positive, found {self.weight}")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig(OptimizerConfig):
+    """Settings of training.
+
+    Attributes:
+      loss: A TF-Ranking loss by its name, or a weighted sum such as
+        `softmax_loss:0.9,sigmoid_cross_entropy_loss:0.1`.
+      loss_options: What the loss may be told beside its name.
+      tasks: For each further label what is learned from it.
+      label_weights: The weight of a document by its grade, from grade 0 on; empty: all weigh 1.
+      batch_size: Lists per step, of all devices together; of each worker under
+        ParameterServerStrategy.
+      list_size: Documents per training list, longer ones are cut; 0: as long as they are.
+      epochs: The most passes over the training lists.
+      steps_per_epoch: Steps that make an epoch; 0: as many as see every list once.
+      patience: Epochs without a better metric before training stops, 0 for no early stopping.
+      min_delta: By how much a metric must be better to count as better.
+      metric: The validation metric; the weights of its best epoch are exported. `loss` is the
+        validation loss.
+      reduce_lr_patience: Epochs without a better metric before the learning rate is reduced; 0:
+        never.
+      reduce_lr_factor: By what it is then multiplied.
+      precision: float32, bfloat16 or float16.
+      jit_compile: Whether the training step is compiled by XLA.
+      steps_per_execution: Steps that run in one call, which saves time where steps are short.
+      export_latest: Whether the weights of the last epoch are exported beside the best.
+      seed: Fixes initial weights and the order of lists.
+      distribution: The strategy.
+    """
+
+    loss: str = "softmax_loss"
+    loss_options: losses.LossOptions = losses.LossOptions()
+    tasks: dict[str, TaskConfig] = dataclasses.field(default_factory=dict)
+    label_weights: tuple[float, ...] = ()
+    batch_size: int = 32
+    list_size: int = 0
+    epochs: int = 20
+    steps_per_epoch: int = 0
+    patience: int = 3
+    min_delta: float = 0.0
+    metric: str = "ndcg@10"
+    reduce_lr_patience: int = 0
+    reduce_lr_factor: float = 0.1
+    precision: Precision = Precision.FLOAT32
+    jit_compile: bool = False
+    steps_per_execution: int = 1
+    export_latest: bool = False
+    seed: int = 42
+    distribution: DistributionConfig = DistributionConfig()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        losses.check(self.loss, self.loss_options)
+        if self.metric != LOSS:
+            parse_metric(self.metric)
+        for rule, broken in (*self._value_rules(), *self._strategy_rules()):
+            if broken:
+                raise InputError(rule)
+
+    def _value_rules(self) -> Iterator[tuple[str, bool]]:
+        for name, least in (
+            ("batch_size", 1),
+            ("epochs", 1),
+            ("steps_per_execution", 1),
+            ("list_size", 0),
+            ("steps_per_epoch", 0),
+            ("patience", 0),
+            ("reduce_lr_patience", 0),
+        ):
+            found = vars(self)[name]
+            yield f"{name} must be at least {least}, found {found}", found < least
+        sound = 0 <= self.min_delta < math.inf
+        yield f"min_delta must be 0 or more, found {self.min_delta}", not sound
+        sound = 0 < self.reduce_lr_factor < 1
+        yield f"reduce_lr_factor must be between 0 and 1, found {self.reduce_lr_factor}", not sound
+        sound = all(0 <= weight < math.inf for weight in self.label_weights)
+        yield f"label_weights must be 0 or more, found {self.label_weights}", not sound
+        yield f"seed must be in [0, 2^31), found {self.seed}", not 0 <= self.seed < 2**31
+        planned = self.reduce_lr_patience > 0 and self.scheduled
+        yield "reduce_lr_patience and a schedule both set the learning rate; choose one", planned
+
+    def _strategy_rules(self) -> Iterator[tuple[str, bool]]:
+        strategy, name = self.distribution.strategy, self.distribution.strategy.value
+        tpu = strategy is Strategy.TPU
+        distributed = strategy in CLUSTER or strategy is Strategy.MIRRORED
+        compiled = "cannot compile a step that exchanges gradients; set jit_compile = false"
+        yield f"{name} {compiled}", self.jit_compile and distributed
+        yield f"{name} needs 'list_size': its shapes are fixed", tpu and not self.list_size
+        yield (
+            "jit_compile needs 'list_size': its shapes are fixed",
+            (self.jit_compile and not self.list_size),
+        )
+        half = self.precision is Precision.FLOAT16
+        yield f"{name} computes in bfloat16, not float16", tpu and half
+        alone = strategy in (Strategy.NONE, Strategy.MIRRORED)
+        yield (
+            f"{name} cannot keep an average of the weights; set ema = 0",
+            self.ema > 0 and not alone,
+        )
+        servers = strategy is Strategy.PARAMETER_SERVER
+        yield f"{name} cannot scale the loss of float16; use bfloat16", servers and half
+
+    @property
+    def static(self) -> bool:
+        """Whether shapes are fixed: every place of a batch is computed, padding as well."""
+        return self.jit_compile or self.distribution.strategy is Strategy.TPU
+
+    @property
+    def higher_is_better(self) -> bool:
+        """The direction of the metric."""
+        return self.metric != LOSS and parse_metric(self.metric).higher_is_better
+
+    def outputs(self, label: str) -> Mapping[str, int]:
+        """Returns for each label the logits per document that its loss wants."""
+        main = {label: losses.n_outputs(self.loss, self.loss_options)}
+        return main | {name: losses.n_outputs(task.loss) for name, task in self.tasks.items()}
+
+    def require(self, features: FeatureSpec) -> None:
+        """Raises InputError where these settings and the features do not go together."""
+        apart = sorted(set(features.tasks) ^ set(self.tasks))
+        if apart:
+            raise InputError(
+                f"'{apart[0]}' must be named in features.tasks and in train.tasks; found it in one"
+                " of them"
+            )
+        copies = self.distribution.strategy in (Strategy.MIRRORED, Strategy.MULTI_WORKER)
+        tables = any(feature.categorical for feature in features.features)
+        if copies and tables and self.precision is Precision.FLOAT16:
+            raise InputError(
+                f"train: {self.distribution.strategy.value} cannot exchange the gradients of"
+                " embeddings in float16; use bfloat16"
+            )

@@ -1,0 +1,184 @@
+"""The loop of epochs: the same for every model, data set and strategy."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import tensorflow as tf
+
+from data.dataset import Counts
+from data.errors import InputError
+from models import losses
+from models import strategy as strategy_lib
+from models.ranker import Inputs
+from models.strategy import Strategy
+from models.training.config import Precision
+from models.training.config import TrainConfig
+from models.training.optimizers import build_optimizer
+from models.training.progress import Progress
+from models.training.progress import Report
+from models.training.progress import SignOfLife
+from models.training.progress import Validate
+from models.training.progress import say
+
+Batches = Callable[[tf.distribute.InputContext], tf.data.Dataset]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingData:
+    """What a model is trained on.
+
+    Attributes:
+      batches: Returns the endless batches of one worker: `(inputs, labels)` or `(inputs, labels,
+        weights)`, of as many lists as the worker's share of `batch_size` is for one device.
+      counts: The lists and documents of an epoch.
+      sample: The model inputs of any batch.
+      label: The main label, where labels come by name.
+    """
+
+    batches: Batches
+    counts: Counts
+    sample: Inputs
+    label: str = "label"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """What training came to.
+
+    Attributes:
+      epochs: Epochs run, those before a kill included.
+      best_epoch: The epoch whose weights the model now has, counted from 1.
+      best: The validation metric of that epoch.
+    """
+
+    epochs: int
+    best_epoch: int
+    best: float
+
+
+def train(
+    build: Callable[[bool], tf.keras.Model],
+    data: TrainingData,
+    validate: Callable[[tf.keras.Model], Validate],
+    config: TrainConfig,
+    *,
+    state_dir: Path,
+    strategy: tf.distribute.Strategy | None = None,
+    chief: bool = True,
+    log_dir: Path | None = None,
+    report: Report = say,
+) -> tuple[tf.keras.Model, TrainResult]:
+    """Trains a model and returns it with the weights of its best epoch.
+
+    The model returned computes in float32, with shapes as they come, on this process alone.
+
+    Args:
+      build: Builds the model, with static shapes or without.
+      data: What it is trained on.
+      validate: Returns, for a model, the function that measures it as it stands.
+      config: The settings.
+      state_dir: Where weights, optimizer and progress are kept; training begun there is resumed.
+      strategy: What `models.strategy.connect` returned; the current one if None.
+      chief: Whether this process writes the state.
+      log_dir: Where TensorBoard reads; nowhere if None.
+      report: Receives one line per epoch.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    steps = steps_per_epoch(config, data.counts)
+    with strategy.scope(), strategy_lib.precision(config.precision.policy):
+        trained = build(config.static)
+        trained(data.sample)  # creates the weights before a checkpoint is read
+        _compile(trained, config, data.label, total_steps=steps * config.epochs)
+    local = trained
+    if config.static or config.precision is not Precision.FLOAT32 or strategy_in_use(config):
+        local = build(False)
+        local(data.sample)
+    lists = min(steps * config.batch_size, data.counts.lists)
+    documents = round(lists * data.counts.documents / data.counts.lists)
+    state_dir.mkdir(parents=True, exist_ok=True)
+    progress = Progress(
+        trained,
+        local,
+        validate(local),
+        config,
+        state_dir=state_dir,
+        epoch_size=(lists, documents),
+        agree=functools.partial(strategy_lib.agree, strategy),
+        chief=chief,
+        report=report,
+    )
+    if not progress.done:
+        trained.fit(
+            tf.keras.utils.experimental.DatasetCreator(data.batches),
+            initial_epoch=progress.state.epochs,
+            epochs=config.epochs,
+            steps_per_epoch=steps,
+            verbose=0,
+            callbacks=_callbacks(progress, config, log_dir, report),
+        )
+    progress.close()
+    return local, TrainResult(progress.state.epochs, progress.state.best_epoch, progress.best)
+
+
+def strategy_in_use(config: TrainConfig) -> bool:
+    """Returns whether the weights in training are not plain variables of this process."""
+    return config.distribution.strategy is not Strategy.NONE
+
+
+def steps_per_epoch(config: TrainConfig, counts: Counts) -> int:
+    """Returns the steps that see every list once, or as many as are set."""
+    if config.steps_per_epoch:
+        return config.steps_per_epoch
+    whole = config.static or strategy_in_use(config)
+    return (
+        max(counts.lists // config.batch_size, 1)
+        if whole
+        else math.ceil(counts.lists / config.batch_size)
+    )
+
+
+def per_replica(config: TrainConfig, replicas: int) -> int:
+    """Returns the lists per step of one device.
+
+    Raises:
+      InputError: The devices cannot share the batch evenly.
+    """
+    if config.batch_size % replicas:
+        raise InputError(
+            f"train: batch_size must be a multiple of the {replicas} devices of"
+            f" {config.distribution.strategy.value}, found {config.batch_size}"
+        )
+    return config.batch_size // replicas
+
+
+def _compile(model: tf.keras.Model, config: TrainConfig, label: str, *, total_steps: int) -> None:
+    optimizer = build_optimizer(
+        config, total_steps=total_steps, scale_loss=config.precision is Precision.FLOAT16
+    )
+    main = losses.build(config.loss, config.loss_options)
+    tasks = {name: losses.build(task.loss) for name, task in config.tasks.items()}
+    weights = {name: task.weight for name, task in config.tasks.items()}
+    model.compile(
+        optimizer,
+        {label: main, **tasks} if tasks else main,
+        loss_weights={label: 1.0, **weights} if tasks else None,
+        jit_compile=config.jit_compile or None,
+        steps_per_execution=config.steps_per_execution,
+    )
+    optimizer.build(model.trainable_variables)
+
+
+def _callbacks(
+    progress: Progress, config: TrainConfig, log_dir: Path | None, report: Report
+) -> list[tf.keras.callbacks.Callback]:
+    callbacks: list[tf.keras.callbacks.Callback] = [progress]
+    if config.distribution.strategy is not Strategy.PARAMETER_SERVER:  # its steps have no order
+        callbacks.append(SignOfLife(config.batch_size, report))
+    if log_dir is not None:
+        callbacks.append(tf.keras.callbacks.TensorBoard(str(log_dir), write_graph=False))
+    return callbacks

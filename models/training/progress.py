@@ -1,0 +1,225 @@
+"""What happens after each epoch: validation, the best weights, stopping, and the state on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from data.errors import InputError
+from models.training.config import TrainConfig
+
+STATE = "state.json"
+"""The file that says how far training came."""
+LATEST = "latest.weights.h5"
+"""The weights after the last epoch, written when training is over."""
+SIGN_OF_LIFE = 10.0
+"""Seconds of silence within an epoch."""
+
+Report = Callable[[str], None]
+Validate = Callable[[], Mapping[str, float]]
+
+
+def say(line: str) -> None:
+    """Prints at once."""
+    print(line, flush=True)
+
+
+def say_nothing(line: str) -> None:
+    """Does nothing: the chief speaks for its cluster."""
+
+
+@dataclasses.dataclass
+class State:
+    """How far training came; what a resumed run goes on from.
+
+    Attributes:
+      epochs: The epochs run.
+      best_epoch: The epoch with the best metric, counted from 1; 0: none yet.
+      best: That metric, counted so that more is better.
+      reduced_at: The last epoch after which the learning rate was reduced.
+      checkpoint: The checkpoint of the last epoch.
+    """
+
+    epochs: int = 0
+    best_epoch: int = 0
+    best: float = -math.inf
+    reduced_at: int = 0
+    checkpoint: str = ""
+
+
+def best_weights(state_dir: Path, epoch: int) -> str:
+    """Returns the file of the weights of the best epoch."""
+    return str(state_dir / f"best-{epoch}.weights.h5")
+
+
+class Progress(tf.keras.callbacks.Callback):
+    """Validates after each epoch, keeps the best weights, and writes all of it to disk.
+
+    Weights and checkpoints are written under new names and only then pointed to, so a kill at any
+    moment leaves the state of the last whole epoch. Keras has the parts (EarlyStopping,
+    ReduceLROnPlateau, BackupAndRestore), but a resumed run of theirs forgets the best epoch.
+
+    Args:
+      trained: The model in training.
+      local: The model that is validated and whose weights are kept: `trained` itself, or one of
+        the same weights that runs on this process alone.
+      validate: Returns the metrics of `local` as it stands, `config.metric` among them.
+      config: The settings.
+      state_dir: Where the state is kept; what was begun there is resumed.
+      epoch_size: The lists and the documents of an epoch.
+      agree: Makes one number of those that the workers found.
+      chief: Whether this process writes the state; each worker of a cluster reads it.
+      report: Receives one line per epoch.
+    """
+
+    def __init__(
+        self,
+        trained: tf.keras.Model,
+        local: tf.keras.Model,
+        validate: Validate,
+        config: TrainConfig,
+        *,
+        state_dir: Path,
+        epoch_size: tuple[int, int],
+        agree: Callable[[float], float],
+        chief: bool,
+        report: Report,
+    ) -> None:
+        super().__init__()
+        self._trained, self._local, self._validate = trained, local, validate
+        self._config, self._report, self._agree = config, report, agree
+        self._epoch_size, self._chief = epoch_size, chief
+        self._file, self._started = state_dir / STATE, 0.0
+        # All workers must save, since some weights are read from all of them at once.
+        self._dir = state_dir if chief else Path(tempfile.mkdtemp())
+        self.state = State()
+        checkpoint = tf.train.Checkpoint(model=trained, optimizer=trained.optimizer)
+        self._manager = tf.train.CheckpointManager(checkpoint, str(self._dir), max_to_keep=2)
+        self._resume()
+
+    @property
+    def done(self) -> bool:
+        """Whether training is over: all epochs run, or none of the last ones was better."""
+        patience, state = self._config.patience, self.state
+        stalled = patience > 0 and state.epochs - state.best_epoch >= patience
+        return state.epochs >= self._config.epochs or (state.epochs > 0 and stalled)
+
+    @property
+    def best(self) -> float:
+        """The metric of the best epoch."""
+        return self.state.best if self._config.higher_is_better else -self.state.best
+
+    def _resume(self) -> None:
+        if self._file.exists():
+            self.state = State(**json.loads(self._file.read_text()))
+            self._manager.checkpoint.restore(self.state.checkpoint).expect_partial()
+            self._report(f"resuming after epoch {self.state.epochs}")
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Starts the clock."""
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Validates, compares with the best epoch, writes the state and reports."""
+        logs = {} if logs is None else logs
+        seconds = time.monotonic() - self._started
+        loss = float(logs.get("loss", math.nan))
+        if "loss" in logs and not math.isfinite(loss):
+            raise InputError(
+                f"training: the loss became {loss} in epoch {epoch + 1}; expected a finite"
+                " number. Lower train.learning_rate, set train.clip_norm or scale the features"
+            )
+        self._localise()
+        metrics = {name: self._agree(value) for name, value in self._validate().items()}
+        lists, documents = (n / max(seconds, 1e-9) for n in self._epoch_size)
+        logs.update({f"val_{name}": value for name, value in metrics.items()})
+        logs.update(lists_per_second=lists, documents_per_second=documents)
+        self._advance(metrics[self._config.metric])
+        self._report(
+            f"epoch {self.state.epochs}/{self._config.epochs}  loss {loss:.4f}"
+            f"  {self._config.metric} {metrics[self._config.metric]:.4f}"
+            f"  best {self.best:.4f} (epoch {self.state.best_epoch})"
+            f"  {seconds:.1f} s  {lists:,.0f} lists/s  {documents:,.0f} documents/s"
+        )
+        self._trained.stop_training = self.done
+
+    def _localise(self) -> None:
+        if self._config.ema:
+            optimizer = self._trained.optimizer
+            inner = getattr(optimizer, "inner_optimizer", optimizer)
+            inner.finalize_variable_values(self._trained.trainable_variables)
+        if self._local is not self._trained:
+            self._local.set_weights(self._trained.get_weights())
+
+    def _advance(self, metric: float) -> None:
+        state, config = self.state, self._config
+        value = metric if config.higher_is_better else -metric
+        value = -math.inf if math.isnan(value) else value
+        state.epochs += 1
+        if value > state.best + config.min_delta or not state.best_epoch:
+            state.best, state.best_epoch = value, state.epochs
+            self._local.save_weights(best_weights(self._dir, state.best_epoch))
+        since = state.epochs - max(state.best_epoch, state.reduced_at)
+        if config.reduce_lr_patience and since >= config.reduce_lr_patience:
+            state.reduced_at = state.epochs
+            rate = float(self._trained.optimizer.learning_rate) * config.reduce_lr_factor
+            self._trained.optimizer.learning_rate = rate
+            self._report(f"learning rate reduced to {rate:.3g}")
+        self._write()
+
+    def _write(self) -> None:
+        self.state.checkpoint = self._manager.save(self.state.epochs)
+        if not self._chief:
+            return
+        partial = self._file.with_suffix(".partial")
+        partial.write_text(json.dumps(dataclasses.asdict(self.state)))
+        partial.replace(self._file)
+        for path in self._dir.glob("best-*"):
+            if str(path) != best_weights(self._dir, self.state.best_epoch):
+                path.unlink()
+
+    def close(self) -> None:
+        """Gives the chief's local model the weights of its best epoch."""
+        self._localise()
+        if not self._chief:
+            shutil.rmtree(self._dir)
+            return
+        self._local.save_weights(str(self._dir / LATEST))
+        self._local.load_weights(best_weights(self._dir, self.state.best_epoch))
+
+
+class SignOfLife(tf.keras.callbacks.Callback):
+    """Reports within long epochs.
+
+    Args:
+      batch_size: Lists per step.
+      report: Receives a line now and then.
+    """
+
+    def __init__(self, batch_size: int, report: Report) -> None:
+        super().__init__()
+        self._batch_size, self._report = batch_size, report
+        self._started = self._said = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Starts the clock."""
+        self._started = self._said = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Reports after a time of silence."""
+        now = time.monotonic()
+        if now - self._said > SIGN_OF_LIFE:
+            self._said = now
+            loss = (logs or {}).get("loss", math.nan)
+            speed = (batch + 1) * self._batch_size / (now - self._started)
+            self._report(f"  batch {batch + 1}  loss {loss:.4f}  {speed:,.0f} lists/s")

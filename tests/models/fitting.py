@@ -1,0 +1,51 @@
+"""Training models of the tests' own on data sets of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from data.dataset import Counts
+from models.training.config import TrainConfig
+from models.training.loop import TrainingData
+from models.training.loop import TrainResult
+from models.training.loop import train
+
+BATCH_SIZE = 4
+
+
+def fit(
+    model: tf.keras.Model,
+    validate: Callable[[], Mapping[str, float]],
+    state_dir: Path,
+    batches: tf.data.Dataset,
+    *,
+    report: Callable[[str], None] = lambda line: None,
+    log_dir: Path | None = None,
+    **settings: Any,
+) -> TrainResult:
+    """Trains the model in place on batches of `BATCH_SIZE` lists."""
+    n = sum(1 for _ in batches) * BATCH_SIZE
+    data = TrainingData(
+        batches=lambda context: batches.repeat(),
+        counts=Counts(lists=n, documents=6 * n, longest=6),
+        sample=next(iter(batches))[0],
+    )
+    config = TrainConfig(
+        **{"epochs": 5, "patience": 0, "learning_rate": 0.05, "batch_size": BATCH_SIZE, **settings}
+    )
+    trained, result = train(
+        lambda static: model,
+        data,
+        lambda local: validate,
+        config,
+        state_dir=state_dir,
+        log_dir=log_dir,
+        report=report,
+    )
+    assert trained is model
+    return result

@@ -1,0 +1,100 @@
+"""Optimizers: every setting arrives, and schedules go as their formulas say."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from data.errors import InputError
+from models.training.optimizers import CLIPPING
+from models.training.optimizers import OPTIMIZERS
+from models.training.optimizers import OptimizerConfig
+from models.training.optimizers import Schedule
+from models.training.optimizers import build_optimizer
+from models.training.optimizers import learning_rate
+
+RATE = 0.5
+
+
+def rates(steps: list[int], total_steps: int, **settings: Any) -> list[float]:
+    schedule = learning_rate(OptimizerConfig(learning_rate=RATE, **settings), total_steps)
+    assert isinstance(schedule, tf.keras.optimizers.schedules.LearningRateSchedule)
+    return [float(schedule(tf.constant(step))) for step in steps]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("clipping", CLIPPING)
+def test_the_optimizer_has_the_settings(name: str, clipping: str) -> None:
+    config = OptimizerConfig(name, learning_rate=0.25, weight_decay=0.125, **{clipping: 2.0})
+    optimizer = build_optimizer(config)
+    assert isinstance(optimizer, OPTIMIZERS[name])
+    assert (float(optimizer.learning_rate), optimizer.weight_decay) == (0.25, 0.125)
+    assert vars(optimizer)[CLIPPING[clipping]] == 2.0
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_is_not_set_is_off(name: str) -> None:
+    optimizer = build_optimizer(OptimizerConfig(name))
+    assert (optimizer.clipnorm, optimizer.global_clipnorm, optimizer.clipvalue) == (None,) * 3
+    assert not optimizer.weight_decay
+    assert not optimizer.use_ema
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_takes_a_step_down(name: str) -> None:
+    variable = tf.Variable([1.0, -2.0])
+    optimizer = build_optimizer(OptimizerConfig(name, learning_rate=0.01))
+    optimizer.apply_gradients([(2 * variable, variable)])
+    assert float(tf.reduce_sum(variable**2)) < 5.0
+
+
+def test_the_loss_is_scaled_on_request() -> None:
+    optimizer = build_optimizer(OptimizerConfig(), scale_loss=True)
+    assert isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
+    assert float(optimizer.get_scaled_loss(tf.constant(1.0))) > 1.0
+
+
+def test_a_rate_without_plan_is_a_number() -> None:
+    assert learning_rate(OptimizerConfig(learning_rate=RATE), 100) == RATE
+
+
+def test_a_warm_up_grows_to_the_rate_and_stays() -> None:
+    found = rates([0, 1, 3, 4, 50], 100, warmup_steps=4)
+    assert found == pytest.approx([RATE / 4, RATE / 2, RATE, RATE, RATE])
+
+
+def test_a_cosine_falls_to_its_end_over_what_is_left_of_training() -> None:
+    found = rates([1, 2, 7, 12, 99], 12, schedule=Schedule.COSINE, warmup_steps=2, end_factor=0.1)
+    half = RATE * (0.9 * 0.5 * (1 + math.cos(math.pi * 5 / 10)) + 0.1)
+    assert found == pytest.approx([RATE, RATE, half, 0.1 * RATE, 0.1 * RATE])
+
+
+def test_an_exponential_falls_by_its_rate_over_its_steps() -> None:
+    found = rates(
+        [0, 5, 10, 20], 40, schedule=Schedule.EXPONENTIAL, decay_steps=10, decay_rate=0.25
+    )
+    assert found == pytest.approx([RATE, RATE / 2, RATE / 4, RATE / 16])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": "adm"}, "unknown optimizer 'adm'. Did you mean 'adam'?"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive, found 0.0"),
+        ({"learning_rate": math.nan}, "learning_rate must be positive, found nan"),
+        ({"weight_decay": -0.1}, "weight_decay must be 0 or more, found -0.1"),
+        ({"clip_norm": -1.0}, "clip_norm must be 0 or more, found -1.0"),
+        ({"clip_norm": 1.0, "clip_value": 1.0}, "clip in one way, found clip_norm and clip_value"),
+        ({"ema": 1.0}, "ema must be in [0, 1), found 1.0"),
+        ({"warmup_steps": -1}, "warmup_steps must be 0 or more, found -1"),
+        ({"decay_rate": 0.0}, "decay_rate must be above 0, at most 1, found 0.0"),
+        ({"end_factor": 1.0}, "end_factor must be in [0, 1), found 1.0"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        OptimizerConfig(**settings)

@@ -1,0 +1,109 @@
+"""The settings of training: what is refused, and what follows from them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from data.errors import InputError
+from models.strategy import DistributionConfig
+from models.strategy import Strategy
+from models.training.config import Precision
+from models.training.config import TaskConfig
+from models.training.config import TrainConfig
+from models.training.optimizers import Schedule
+
+MIRRORED = DistributionConfig(Strategy.MIRRORED)
+MULTI_WORKER = DistributionConfig(Strategy.MULTI_WORKER)
+SERVERS = DistributionConfig(Strategy.PARAMETER_SERVER)
+TPU = DistributionConfig(Strategy.TPU, tpu="local")
+COMPILE = "cannot compile a step that exchanges gradients; set jit_compile = false"
+COMPILED = {"jit_compile": True, "list_size": 10}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loss": "softmax"}, "unknown loss 'softmax'. Did you mean 'softmax_loss'?"),
+        ({"batch_size": 0}, "batch_size must be at least 1, found 0"),
+        ({"epochs": -1}, "epochs must be at least 1, found -1"),
+        ({"list_size": -1}, "list_size must be at least 0, found -1"),
+        ({"patience": -1}, "patience must be at least 0, found -1"),
+        ({"steps_per_execution": 0}, "steps_per_execution must be at least 1, found 0"),
+        ({"min_delta": -0.1}, "min_delta must be 0 or more, found -0.1"),
+        ({"label_weights": (1.0, -1.0)}, "label_weights must be 0 or more, found (1.0, -1.0)"),
+        ({"reduce_lr_factor": 1.0}, "reduce_lr_factor must be between 0 and 1, found 1.0"),
+        (
+            {"reduce_lr_patience": 2, "schedule": Schedule.COSINE},
+            "reduce_lr_patience and a schedule both set the learning rate; choose one",
+        ),
+        ({"metric": "ndgc@10"}, "metric: unknown 'ndgc@10'. Did you mean 'ndcg'?"),
+        ({"jit_compile": True}, "jit_compile needs 'list_size': its shapes are fixed"),
+        ({"distribution": TPU}, "TPUStrategy needs 'list_size': its shapes are fixed"),
+        (
+            {"distribution": TPU, "list_size": 9, "precision": Precision.FLOAT16},
+            "TPUStrategy computes in bfloat16, not float16",
+        ),
+        ({"distribution": MIRRORED, **COMPILED}, f"MirroredStrategy {COMPILE}"),
+        ({"distribution": MULTI_WORKER, **COMPILED}, f"MultiWorkerMirroredStrategy {COMPILE}"),
+        ({"distribution": SERVERS, **COMPILED}, f"ParameterServerStrategy {COMPILE}"),
+        (
+            {"distribution": SERVERS, "ema": 0.9},
+            "ParameterServerStrategy cannot keep an average of the weights; set ema = 0",
+        ),
+        (
+            {"distribution": SERVERS, "precision": Precision.FLOAT16},
+            "ParameterServerStrategy cannot scale the loss of float16; use bfloat16",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        TrainConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"devices": 2}, "devices is for MirroredStrategy, found none"),
+        ({"tpu": "local"}, "tpu is for TPUStrategy, found none"),
+        (
+            {"strategy": Strategy.TPU, "min_shard_bytes": 1},
+            "min_shard_bytes is for ParameterServerStrategy, found TPUStrategy",
+        ),
+        (
+            {"strategy": Strategy.MIRRORED, "devices": -1},
+            "devices must be 0 or more, found -1",
+        ),
+        ({"strategy": Strategy.TPU}, "TPUStrategy needs 'tpu', the address of the TPU"),
+    ],
+)
+def test_a_strategy_takes_its_own_settings(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        DistributionConfig(**settings)
+
+
+def test_the_metric_has_its_direction() -> None:
+    assert TrainConfig(metric="ndcg@5").higher_is_better
+    assert not TrainConfig(metric="arp").higher_is_better
+    assert not TrainConfig(metric="loss").higher_is_better
+
+
+def test_shapes_are_fixed_for_a_compiler() -> None:
+    assert not TrainConfig(list_size=10, distribution=MIRRORED).static
+    assert TrainConfig(**COMPILED).static
+    assert TrainConfig(list_size=10, distribution=TPU).static
+
+
+def test_each_label_has_the_logits_of_its_loss() -> None:
+    tasks = {"click": TaskConfig("sigmoid_cross_entropy_loss", 0.5), "sale": TaskConfig()}
+    found = TrainConfig(tasks=tasks).outputs("relevance")
+    assert found == {"relevance": 1, "click": 1, "sale": 1}
+    assert list(found) == ["relevance", "click", "sale"]
+
+
+def test_the_weight_of_a_task_is_positive() -> None:
+    with pytest.raises(InputError, match=r"^weight must be positive, found 0\.0$"):
+        TaskConfig(weight=0.0)
