@@ -12,7 +12,7 @@ from data.features import FeatureSpec
 from data.features import Scope
 from data.transformed import MASK
 from models.encoder import DocumentEncoder
-from models.encoder import to_lists
+from models.places import Places
 from tests.samples import HASH
 from tests.samples import ID
 from tests.samples import SPEC
@@ -31,6 +31,11 @@ SMALL = FeatureSpec(
 )
 
 
+def encode(encoder: DocumentEncoder, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    """The rows of the documents."""
+    return encoder(inputs, Places(inputs[MASK], static=False))
+
+
 def inputs_of(tags: list[list[int]]) -> dict[str, tf.Tensor]:
     """One list whose documents have these tags, -1 for none."""
     lists = draw((len(tags),), spec=SMALL)
@@ -47,7 +52,7 @@ def split(rows: tf.Tensor) -> dict[str, np.ndarray]:
 def test_numbers_pass_and_the_context_is_repeated() -> None:
     lists = draw(SIZES, spec=SMALL)
     encoder = DocumentEncoder(transformed_spec(SMALL))
-    found = split(encoder(model_inputs(lists, spec=SMALL)))
+    found = split(encode(encoder, model_inputs(lists, spec=SMALL)))
     assert np.array_equal(found["x"], lists.values["x"])
     assert np.array_equal(found["age"], np.repeat(lists.values["age"], SIZES, axis=0))
     for start, size in zip((0, 2, 6), SIZES, strict=True):
@@ -56,7 +61,9 @@ def test_numbers_pass_and_the_context_is_repeated() -> None:
 
 def test_several_ids_are_averaged_and_missing_ones_count_for_nothing() -> None:
     encoder = DocumentEncoder(transformed_spec(SMALL))
-    tags = split(encoder(inputs_of([[0, -1, -1], [3, -1, -1], [0, 3, -1], [3, 0, 0], [-1] * 3])))
+    tags = split(
+        encode(encoder, inputs_of([[0, -1, -1], [3, -1, -1], [0, 3, -1], [3, 0, 0], [-1] * 3]))
+    )
     first, second, both, weighted, none = tags["tags"]
     assert np.allclose(both, (first + second) / 2)
     assert np.allclose(weighted, (2 * first + second) / 3)
@@ -69,7 +76,7 @@ def test_a_missing_id_learns_nothing() -> None:
     encoder = DocumentEncoder(transformed_spec(SMALL))
     inputs = inputs_of([[2, -1, -1], [-1] * 3])
     with tf.GradientTape() as tape:
-        total = tf.reduce_sum(encoder(inputs))
+        total = tf.reduce_sum(encode(encoder, inputs))
     [table] = [v for v in encoder.trainable_variables if v.shape == (6, 4)]
     gradient = tf.convert_to_tensor(tape.gradient(total, table)).numpy()
     assert np.flatnonzero(gradient.any(axis=1)).tolist() == [3]
@@ -77,7 +84,7 @@ def test_a_missing_id_learns_nothing() -> None:
 
 def test_each_id_column_has_a_table_of_its_size() -> None:
     encoder = DocumentEncoder(transformed_spec())
-    rows = encoder(model_inputs(draw(SIZES)))
+    rows = encode(encoder, model_inputs(draw(SIZES)))
     shapes = sorted(tuple(v.shape) for v in encoder.trainable_variables)
     assert shapes == sorted(
         (1 + (f.buckets or f.size), f.embedding_dim) for f in SPEC.features if f.categorical
@@ -89,8 +96,8 @@ def test_each_id_column_has_a_table_of_its_size() -> None:
 def test_padding_changes_nothing() -> None:
     encoder = DocumentEncoder(transformed_spec())
     lists = draw(SIZES)
-    rows = encoder(model_inputs(lists)).numpy()
-    assert np.array_equal(encoder(model_inputs(lists, list_size=9)).numpy(), rows)
+    rows = encode(encoder, model_inputs(lists)).numpy()
+    assert np.array_equal(encode(encoder, model_inputs(lists, list_size=9)).numpy(), rows)
     noisy = {
         name: tf.where(inputs[MASK][..., tf.newaxis], tensor, tf.ones_like(tensor))
         if tensor.shape.rank == 3
@@ -98,15 +105,15 @@ def test_padding_changes_nothing() -> None:
         for inputs in [model_inputs(lists, list_size=9)]
         for name, tensor in inputs.items()
     }
-    assert np.array_equal(encoder(noisy).numpy(), rows)
+    assert np.array_equal(encode(encoder, noisy).numpy(), rows)
 
 
 def test_a_batch_equals_its_lists_one_by_one() -> None:
     encoder = DocumentEncoder(transformed_spec())
     lists = draw(SIZES)
-    together = encoder(model_inputs(lists)).numpy()
+    together = encode(encoder, model_inputs(lists)).numpy()
     alone = [
-        encoder(model_inputs(lists.keep_lists(np.arange(len(SIZES)) == i))).numpy()
+        encode(encoder, model_inputs(lists.keep_lists(np.arange(len(SIZES)) == i))).numpy()
         for i in range(len(SIZES))
     ]
     assert np.array_equal(np.concatenate(alone), together)
@@ -119,10 +126,32 @@ def test_a_spec_may_have_only_one_kind_of_column() -> None:
         dataclasses.replace(SPEC, columns=(Feature("x"), Feature("d", scope=Scope.CONTEXT, **ID))),
     ):
         encoder = DocumentEncoder(transformed_spec(spec))
-        assert encoder(model_inputs(draw(SIZES, spec=spec), spec=spec)).shape[0] == sum(SIZES)
+        assert encode(encoder, model_inputs(draw(SIZES, spec=spec), spec=spec)).shape[0] == sum(
+            SIZES
+        )
 
 
-def test_scores_go_back_to_their_places() -> None:
-    mask = tf.constant([[True, True, False], [False, False, False], [True, False, False]])
-    found = to_lists(tf.constant([1.0, 2.0, 3.0]), mask)
-    assert found.numpy().tolist() == [[1, 2, 0], [0, 0, 0], [3, 0, 0]]
+def test_each_scope_can_be_had_by_itself() -> None:
+    encoder = DocumentEncoder(transformed_spec(SMALL))
+    inputs = model_inputs(draw(SIZES, spec=SMALL), spec=SMALL)
+    places = Places(inputs[MASK], static=False)
+    parts = encoder.parts(inputs, places)
+    assert list(parts) == ["document_numeric", "context_numeric", "tags", "device"]
+    document = encoder.of_scope(Scope.DOCUMENT, inputs, places)
+    context = encoder.of_scope(Scope.CONTEXT, inputs, places)
+    assert [set(document), set(context)] == [
+        {"document_numeric", "tags"},
+        {"context_numeric", "device"},
+    ]
+    assert all(np.array_equal(parts[name], rows) for name, rows in document.items())
+    assert all(
+        np.array_equal(parts[name], np.repeat(rows, SIZES, axis=0))
+        for name, rows in context.items()
+    )
+
+
+def test_static_shapes_have_a_row_for_each_place() -> None:
+    encoder = DocumentEncoder(transformed_spec(SMALL))
+    inputs = model_inputs(draw(SIZES, spec=SMALL), spec=SMALL)
+    rows = encoder(inputs, Places(inputs[MASK], static=True)).numpy()
+    assert np.array_equal(rows[inputs[MASK].numpy().ravel()], encode(encoder, inputs))

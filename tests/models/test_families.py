@@ -17,6 +17,7 @@ from data.lists import Lists
 from models import losses
 from models import registry
 from models import serving
+from tests.models.families import build
 from tests.samples import SPEC
 from tests.samples import Transformed
 from tests.samples import draw
@@ -33,6 +34,7 @@ MASKED = np.arange(max(SIZES)) >= np.array(SIZES)[:, None]
 class Published:
     """A model before and after it went through a file."""
 
+    name: str
     model: tf.keras.Model
     signatures: Any
 
@@ -46,14 +48,17 @@ class Published:
 def published(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Published:
-    tf.keras.utils.set_random_seed(1)
-    family = registry.FAMILIES[request.param]
-    model = family.build(transformed_spec(), family.config())
+    model = build(request.param)
     model(model_inputs(draw(SIZES)), training=True)
     folder = tmp_path_factory.mktemp(request.param) / "1"
-    servable = serving.Servable(model, Transformed(), transformed_spec())
+    servable = serving.Servable(
+        model,
+        Transformed(),
+        transformed_spec(),
+        per_document=not registry.FAMILIES[request.param].across_list,
+    )
     serving.export(servable, folder, warmup=[])
-    return Published(model, tf.saved_model.load(str(folder)).signatures)
+    return Published(request.param, model, tf.saved_model.load(str(folder)).signatures)
 
 
 def scores(published: Published, lists: Lists, **settings: Any) -> np.ndarray:
@@ -200,3 +205,33 @@ def test_a_published_list_may_be_empty(published: Published) -> None:
     found = published.scores(draw((2, 0)))
     assert (found[1] == serving.PADDING_SCORE).all()
     assert (found[0] != serving.PADDING_SCORE).all()
+
+
+def singles(lists: Lists) -> Lists:
+    """Every document as a list of its own, with the context of its list."""
+    values = {
+        name: np.repeat(column, lists.sizes, axis=0)
+        if lists.scopes[name] is Scope.CONTEXT
+        else column
+        for name, column in lists.values.items()
+    }
+    n = int(lists.sizes.sum())
+    ids, origins = [b"d%d" % i for i in range(n)], [f"document {i}" for i in range(n)]
+    return Lists(ids, origins, np.ones(n, np.int64), values, lists.scopes)
+
+
+def test_a_document_alone_has_the_score_that_it_has_in_its_list(published: Published) -> None:
+    if registry.FAMILIES[published.name].across_list:
+        assert serving.PER_DOCUMENT not in published.signatures
+        return
+    lists = draw(SIZES, seed=7)
+    examples = tf.constant(stored(singles(lists)))
+    found = published.signatures[serving.PER_DOCUMENT](examples=examples)["outputs"].numpy()
+    assert found == pytest.approx(published.scores(lists)[~MASKED], abs=1e-5)
+
+
+def test_a_family_looks_across_the_list_if_it_says_so(published: Published) -> None:
+    lists = draw(SIZES, seed=7)
+    together, alone = scores(published, lists)[~MASKED], scores(published, singles(lists))[:, 0]
+    differs = not np.allclose(together, alone, atol=1e-4)
+    assert differs is registry.FAMILIES[published.name].across_list
