@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from typing import Protocol
 
@@ -54,9 +57,46 @@ FAMILIES: Mapping[str, Family] = {
 def family(name: str) -> Family:
     """Returns the family of that name.
 
+    Args:
+      name: One of `FAMILIES`, or `my_package.my_module:FAMILY` for one of the user's own: an
+        importable module and its `Family`.
+
     Raises:
       InputError: There is none.
     """
+    if ":" in name:
+        return _imported(name)
     if name not in FAMILIES:
         raise InputError(f"unknown family '{name}'.{did_you_mean(name, FAMILIES)}")
     return FAMILIES[name]
+
+
+def source(name: str) -> Path | None:
+    """Returns the file that a family of the user's own stands in; None for one of `FAMILIES`.
+
+    Raises:
+      InputError: There is no such family.
+    """
+    if ":" not in name:
+        return None
+    _imported(name)
+    file = sys.modules[name.partition(":")[0]].__file__
+    return Path(file) if file else None
+
+
+def _imported(name: str) -> Family:
+    path, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in (*path.split("."), attribute)):
+        raise InputError(f"family '{name}': expected my_package.my_module:FAMILY")
+    try:
+        names = vars(importlib.import_module(path))
+    except ModuleNotFoundError as error:
+        raise InputError(f"family '{name}': found no module '{error.name}'") from error
+    if attribute not in names:
+        near = did_you_mean(attribute, names)
+        raise InputError(f"family '{name}': module '{path}' has no '{attribute}'.{near}")
+    found = names[attribute]
+    if not isinstance(found, Family):
+        kind = type(found).__name__
+        raise InputError(f"family '{name}': expected a models.registry.Family, found a {kind}")
+    return found
