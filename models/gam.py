@@ -144,12 +144,19 @@ def _numeric(column: Feature) -> bool:
 def _names(column: Feature, transformed: TransformedSpec) -> list[str]:
     if not _numeric(column):
         return [column.name]
-    return [
-        feature.name if feature.width == 1 else f"{feature.name}[{i}]"
-        for group in numeric_groups(transformed.spec, column.scope)
-        for feature in group
-        for i in range(feature.width)
-    ]
+    groups = numeric_groups(transformed.spec, column.scope)
+    return [name for group in groups for feature in group for name in number_names(feature)]
+
+
+def number_names(feature: Feature) -> tuple[str, ...]:
+    """Returns the name of each number of a column.
+
+    >>> number_names(Feature("price")), number_names(Feature("vector", width=2))
+    (('price',), ('vector[0]', 'vector[1]'))
+    """
+    if feature.width == 1:
+        return (feature.name,)
+    return tuple(f"{feature.name}[{i}]" for i in range(feature.width))
 
 
 class GamRanker(Ranker):

@@ -81,8 +81,7 @@ def rank(
     """
     if top is not None and top < 1:
         raise InputError(f"top: found {top}, expected at least 1")
-    folder = _newest(Path(model))
-    loaded = _Model(spec=_read_spec(folder), predict=_load(folder))
+    loaded = _Model(*load(model, serving.PREDICT))
     requests = read_requests(Path(path), loaded.spec)
     return (
         ranked
@@ -108,6 +107,16 @@ class _Model:
         return parse
 
 
+def load(model: str | os.PathLike[str], signature: str) -> tuple[FeatureSpec, Any]:
+    """Returns the spec of a SavedModel, or of a store's newest live version, and a signature.
+
+    Raises:
+      InputError: The model cannot be loaded, or has no such signature.
+    """
+    folder = _newest(Path(model))
+    return _read_spec(folder), _load(folder, signature)
+
+
 def _newest(folder: Path) -> Path:
     candidates = [folder, *(v.path for v in versions.versions(folder) if v.live)]
     for candidate in candidates:
@@ -126,16 +135,16 @@ def _read_spec(folder: Path) -> FeatureSpec:
         raise InputError(f"{path}: found no JSON: {error}") from error
 
 
-def _load(folder: Path) -> Any:
+def _load(folder: Path, signature: str) -> Any:
     try:
         signatures = tf.saved_model.load(str(folder)).signatures
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{folder}: cannot be loaded: {reason}") from error
-    if serving.PREDICT not in signatures:
+    if signature not in signatures:
         found = ", ".join(sorted(signatures)) or "none"
-        raise InputError(f"{folder}: found signatures: {found}; expected '{serving.PREDICT}'")
-    return signatures[serving.PREDICT]
+        raise InputError(f"{folder}: found signatures: {found}; expected '{signature}'")
+    return signatures[signature]
 
 
 def _rank_batch(batch: Sequence[Request], model: _Model, top: int | None) -> Iterator[RankedList]:
@@ -143,15 +152,12 @@ def _rank_batch(batch: Sequence[Request], model: _Model, top: int | None) -> Ite
     try:
         scores = model.predict(examples=serialized)[serving.SCORES].numpy()
         rows, sizes = model.identify(serialized)
-    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError) as error:
+    except REFUSALS as error:
         if len(batch) > 1:  # one of them is at fault; alone, it can be named
             for one in batch:
                 yield from _rank_batch([one], model, top)
             return
-        reason = "it is no ExampleListWithContext of the model's columns"
-        if not isinstance(error, UnicodeDecodeError):  # else the text quotes the record's bytes
-            reason = _reason(error.message)
-        raise InputError(f"{batch[0][0]}: the model refused the request: {reason}") from error
+        raise refused(batch[0][0], error) from error
     list_ids = _texts(rows, model.spec.list_id, len(batch))
     document_ids = _texts(rows, model.spec.document_id, int(tf.reduce_sum(sizes)))
     start = 0
@@ -162,6 +168,18 @@ def _rank_batch(batch: Sequence[Request], model: _Model, top: int | None) -> Ite
         names = document_ids[start : start + size]
         yield RankedList(origin, list_id, size, _order(row[:size], names, top))
         start += size
+
+
+REFUSALS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError)
+"""What a signature raises when a request is wrong."""
+
+
+def refused(origin: str, error: Exception) -> InputError:
+    """Returns one of these errors as the user's mistake."""
+    reason = "it is no ExampleListWithContext of the model's columns"
+    if isinstance(error, tf.errors.OpError):  # else the text quotes the record's bytes
+        reason = _reason(error.message)
+    return InputError(f"{origin}: the model refused the request: {reason}")
 
 
 def _reason(message: str) -> str:

@@ -50,6 +50,19 @@ def score(options: argparse.Namespace) -> None:
         print(scoring.to_json(ranked) if options.json else scoring.render(ranked))
 
 
+def explain(options: argparse.Namespace) -> None:
+    """Draws what each feature adds to the scores of an additive model."""
+    from models import curves
+    from models import drawing
+
+    drawing.check(options.output)
+    found = curves.measure(options.model, options.input)
+    drawing.write(found, options.output)
+    for curve in found[: options.top]:
+        print(f"{curve.spread:10.4f}  {curve.feature}")
+    print(f"wrote {options.output}: {len(found)} features, those that move scores most first")
+
+
 def versions(options: argparse.Namespace) -> None:
     """Lists the published versions, newest first."""
     from models import versions as store
@@ -72,6 +85,7 @@ def _models(options: argparse.Namespace) -> Path:
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "check": check,
     "configs": configs,
+    "explain": explain,
     "rollback": rollback,
     "run": run,
     "score": score,
