@@ -1,0 +1,55 @@
+"""What must agree across the tables of a configuration: model, features, training, serving."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tomli
+
+from data.errors import InputError
+from models import registry
+from pipeline import decode
+from pipeline.config import Config
+
+
+def changed(changes: dict[str, Any]) -> Config:
+    """The demonstration's configuration with tables replaced."""
+    found = tomli.loads(decode.shipped()["synthetic"].read_text())
+    return decode.decode(found | changes, "my.toml")
+
+
+def message(changes: dict[str, Any]) -> str:
+    """The error that it gives."""
+    with pytest.raises(InputError) as error:
+        changed(changes)
+    return str(error.value)
+
+
+def across_list(transform: list[str]) -> dict[str, Any]:
+    column = {"name": "price", "transform": transform}
+    return {
+        "features": {"list_id": "query_id", "columns": [column]},
+        "evaluation": {"thresholds": {"ndcg@10": {"at_least": 0.5}}},
+    }
+
+
+def test_what_looks_across_the_list_cannot_score_a_document_alone() -> None:
+    asked = {"serving": {"per_document": True}}
+    listwise = [name for name, family in registry.FAMILIES.items() if family.across_list]
+    assert "attention" in listwise
+    for family in listwise:
+        assert message(asked | {"model": {"family": family}}) == (
+            f"my.toml: serving.per_document: family '{family}' looks across the list; no signature"
+            " can score a document alone"
+        )
+    assert message(asked | across_list(["log1p", "list_z_score"])) == (
+        "my.toml: serving.per_document: the transform of 'price' looks across the list; no"
+        " signature can score a document alone"
+    )
+
+
+def test_other_models_can() -> None:
+    assert changed({"serving": {"per_document": True}}).serving.per_document
+    assert changed({"serving": {"per_document": True}} | across_list(["log1p"]))
+    assert not changed({"model": {"family": "attention"}}).serving.per_document
