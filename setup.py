@@ -34,7 +34,7 @@ REQUIRES = (
     "tensorflow-serving-api==2.15.1",
     "tfx-bsl==1.15.1",
     "ml-metadata==1.15.0",
-    "keras-tuner==1.4.8",
+    "keras-tuner[bayesian]==1.4.8",  # its Gaussian process is that of scikit-learn
     "apache-beam[gcp]==2.64.0",  # the last with cloudpickle 2; brings dill, which TFT imports
     "kfp==2.5.0",
     "kfp-kubernetes==1.0.0",
