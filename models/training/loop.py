@@ -6,7 +6,10 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -26,6 +29,9 @@ from models.training.progress import Validate
 from models.training.progress import say
 
 Batches = Callable[[tf.distribute.InputContext], tf.data.Dataset]
+LossWeights = Mapping[str, float] | None
+Objective = tuple[Any, LossWeights]
+"""A loss and None, or losses and their weights by the names of their labels."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +78,8 @@ def train(
     chief: bool = True,
     log_dir: Path | None = None,
     report: Report = say,
+    objective: Callable[[], Objective] | None = None,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> tuple[tf.keras.Model, TrainResult]:
     """Trains a model and returns it with the weights of its best epoch.
 
@@ -87,13 +95,16 @@ def train(
       chief: Whether this process writes the state.
       log_dir: Where TensorBoard reads; nowhere if None.
       report: Receives one line per epoch.
+      objective: Makes the losses, in the strategy's scope; those of `config` if None.
+      callbacks: Further callbacks.
     """
     strategy = strategy or tf.distribute.get_strategy()
     steps = steps_per_epoch(config, data.counts)
     with strategy.scope(), strategy_lib.precision(config.precision.policy):
         trained = build(config.static)
         trained(data.sample)  # creates the weights before a checkpoint is read
-        _compile(trained, config, data.label, total_steps=steps * config.epochs)
+        loss = objective() if objective else _objective(config, data.label)
+        _compile(trained, config, loss, total_steps=steps * config.epochs)
     local = trained
     if config.static or config.precision is not Precision.FLOAT32 or strategy_in_use(config):
         local = build(False)
@@ -119,7 +130,7 @@ def train(
             epochs=config.epochs,
             steps_per_epoch=steps,
             verbose=0,
-            callbacks=_callbacks(progress, config, log_dir, report),
+            callbacks=[*_callbacks(progress, config, log_dir, report), *callbacks],
         )
     progress.close()
     return local, TrainResult(progress.state.epochs, progress.state.best_epoch, progress.best)
@@ -156,17 +167,26 @@ def per_replica(config: TrainConfig, replicas: int) -> int:
     return config.batch_size // replicas
 
 
-def _compile(model: tf.keras.Model, config: TrainConfig, label: str, *, total_steps: int) -> None:
+def _objective(config: TrainConfig, label: str) -> Objective:
+    main = losses.build(config.loss, config.loss_options)
+    if not config.tasks:
+        return main, None
+    tasks = {name: losses.build(task.loss) for name, task in config.tasks.items()}
+    weights = {name: task.weight for name, task in config.tasks.items()}
+    return {label: main, **tasks}, {label: 1.0, **weights}
+
+
+def _compile(
+    model: tf.keras.Model, config: TrainConfig, objective: Objective, *, total_steps: int
+) -> None:
     optimizer = build_optimizer(
         config, total_steps=total_steps, scale_loss=config.precision is Precision.FLOAT16
     )
-    main = losses.build(config.loss, config.loss_options)
-    tasks = {name: losses.build(task.loss) for name, task in config.tasks.items()}
-    weights = {name: task.weight for name, task in config.tasks.items()}
+    loss, weights = objective
     model.compile(
         optimizer,
-        {label: main, **tasks} if tasks else main,
-        loss_weights={label: 1.0, **weights} if tasks else None,
+        loss,
+        loss_weights=weights,
         jit_compile=config.jit_compile or None,
         steps_per_execution=config.steps_per_execution,
     )
