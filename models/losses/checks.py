@@ -9,8 +9,8 @@ from data.errors import InputError
 from models.losses.heads import n_outputs
 from models.losses.names import NAMES
 from models.losses.names import parse
-from models.losses.options import LambdaWeight
 from models.losses.options import DEFAULTS
+from models.losses.options import LambdaWeight
 from models.losses.options import LossOptions
 
 _SOFTMAX = ("calibrated_softmax_loss", "softmax_loss")
@@ -103,9 +103,11 @@ def check(text: str, options: LossOptions = DEFAULTS) -> None:
 def _acts(option: str, name: str, options: LossOptions) -> bool:
     if option == "lambda_weight":
         return name in _WEIGHTED[options.lambda_weight]
+    weight = lambda_weight(name, options)
+    if option == "seed" and weight in (*_DCG, LambdaWeight.PRECISION):
+        return True
     if option not in _OF_WEIGHT:
         return name in _OF_LOSS[option]
-    weight = lambda_weight(name, options)
     if name in _SOFTMAX:
         # It weighs documents, not pairs; topn is only where the best DCG ends.
         if option == "smooth_fraction":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Any
 
+import tensorflow as tf
 import tensorflow_ranking as tfr
 
 from models.losses.checks import lambda_weight
@@ -11,6 +13,7 @@ from models.losses.options import Discount
 from models.losses.options import Gain
 from models.losses.options import LambdaWeight
 from models.losses.options import LossOptions
+from models.losses.sampling import shuffled_order
 
 _keras = tfr.keras.losses
 _GAINS = MappingProxyType(
@@ -34,11 +37,31 @@ _KINDS = MappingProxyType(
 )
 
 
-def lambda_settings(name: str, options: LossOptions) -> dict[str, object]:
-    """Returns the lambda weight of the loss `name` as its keyword argument, or nothing."""
+class AtRanks:
+    """A lambda weight of pairs at ranks that are given.
+
+    TF-Ranking's losses rank equal scores at random by TensorFlow's stateful generator, which XLA
+    does not seed.
+
+    Args:
+      weight: A lambda weight of TF-Ranking's.
+      ranks: `[batch_size, list_size]` int32, from 1 on.
+    """
+
+    def __init__(self, weight: Any, ranks: tf.Tensor) -> None:
+        self._weight, self._ranks = weight, ranks
+
+    def pair_weights(self, labels: tf.Tensor, ranks: tf.Tensor) -> tf.Tensor:
+        """Returns `[batch_size, list_size, list_size]` weights; leaves `ranks` alone."""
+        del ranks
+        return self._weight.pair_weights(labels, self._ranks)
+
+
+def build_lambda_weight(name: str, options: LossOptions) -> Any:
+    """Returns the lambda weight of TF-Ranking's that the loss `name` has; None for none."""
     kind = lambda_weight(name, options)
     if kind is LambdaWeight.NONE:
-        return {}
+        return None
     # Each takes the settings that it knows and leaves the others alone.
     settings: dict[str, object] = {
         "topn": options.topn,
@@ -48,4 +71,13 @@ def lambda_settings(name: str, options: LossOptions) -> dict[str, object]:
     }
     if kind in (LambdaWeight.DCG, LambdaWeight.YETI_DCG):
         settings["normalized"] = options.normalized
-    return {"lambda_weight": _KINDS[kind](**settings)}
+    return _KINDS[kind](**settings)
+
+
+def ranks(labels: tf.Tensor, scores: tf.Tensor, seed: int) -> tf.Tensor:
+    """Returns the ranks of scores within their lists, `[batch_size, list_size]` int32, from 1 on.
+
+    Equal scores are ranked at random; padding comes last.
+    """
+    values = tf.where(labels >= 0, scores, scores.dtype.min)
+    return tf.argsort(shuffled_order(values, labels, scores, seed), axis=1) + 1

@@ -77,7 +77,8 @@ class LossOptions:
       rel_loss_weight: Weight of the relevance in the click EM loss.
       mixture_size: Models in the mixture EM loss, each with a score per document.
       alpha: How sharply the mixture EM loss gives a list to the model that explains it best.
-      seed: Fixes the draws of losses that draw, and the order of equal labels in ListMLE.
+      seed: Fixes the draws of the Yeti, Gumbel and RankDistil losses, the order of equal labels in
+        ListMLE, and of equal scores in lambda weights.
     """
 
     lambda_weight: LambdaWeight = LambdaWeight.NONE

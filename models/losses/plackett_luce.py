@@ -12,8 +12,10 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from models.losses.padding import from_best
+from models.losses.sampling import descending
 from models.losses.sampling import gumbel
-from models.losses.sampling import uniform
+from models.losses.sampling import shuffled_order
+from models.losses.sampling import take
 
 _FAR_BELOW = -1e9
 """The score of padding, beside scores of which the best is 0."""
@@ -40,12 +42,11 @@ def list_mle(
       discount: `d`, of ranks from 1 on; 1 if None.
       seed: Fixes the order of equal labels.
     """
-    shape = tf.shape(labels)
-    shuffled = tf.argsort(uniform(tf.unstack(shape), scores, labels, seed), axis=1)
-    order = tf.gather(shuffled, _descending(_take(labels, shuffled)), batch_dims=1, axis=1)
-    terms, real = _terms(_take(labels, order), _take(scores / temperature, order))
-    ranks = tf.cast(tf.range(1, shape[1] + 1), tf.float32)
-    terms = tf.where(real, terms, tf.math.log(tf.cast(shape[1] + 1, tf.float32) - ranks))
+    list_size = tf.shape(labels)[1]
+    order = shuffled_order(labels, labels, scores, seed)
+    terms, real = _terms(take(labels, order), take(scores / temperature, order))
+    ranks = tf.cast(tf.range(1, list_size + 1), tf.float32)
+    terms = tf.where(real, terms, tf.math.log(tf.cast(list_size + 1, tf.float32) - ranks))
     if discount is not None:
         terms *= discount(ranks)
     return tf.reduce_sum(terms, axis=1, keepdims=True)
@@ -78,9 +79,9 @@ def rankdistil(
     noise = tf.reshape(gumbel(labels, scores, sample_size=sample_size, seed=seed), [-1, list_size])
     labels_of_samples = tf.repeat(labels, sample_size, axis=0)
     drawn = tf.where(labels_of_samples >= 0, labels_of_samples + noise, labels_of_samples.dtype.min)
-    order = _descending(drawn)
+    order = descending(drawn)
     scores = tf.repeat(scores / temperature, sample_size, axis=0)
-    terms, real = _terms(_take(labels_of_samples, order), _take(scores, order))
+    terms, real = _terms(take(labels_of_samples, order), take(scores, order))
     terms = tf.where(real, terms, tf.math.log(tf.cast(list_size, tf.float32)))
     if topk is not None:
         terms = tf.where(tf.range(list_size) < topk, terms, 0.0)
@@ -94,11 +95,3 @@ def _terms(labels: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     real = labels >= 0
     scores = tf.where(real, from_best(labels, scores), _FAR_BELOW)
     return tf.math.cumulative_logsumexp(scores, axis=1, reverse=True) - scores, real
-
-
-def _descending(values: tf.Tensor) -> tf.Tensor:
-    return tf.argsort(values, axis=1, direction="DESCENDING", stable=True)
-
-
-def _take(values: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
-    return tf.gather(values, order, batch_dims=1, axis=1)

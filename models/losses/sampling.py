@@ -32,22 +32,20 @@ def gumbel(labels: tf.Tensor, scores: tf.Tensor, *, sample_size: int, seed: int)
     return -tf.math.log(-tf.math.log(draws + _TINY) + _TINY)
 
 
-def sampled_scores(
-    labels: tf.Tensor, scores: tf.Tensor, noise: tf.Tensor, *, temperature: float
-) -> tf.Tensor:
-    """Returns scores with noise, as logarithms of their softmax (Bruch et al., A Stochastic
-    Treatment of Learning to Rank Scoring Functions, 2020).
+def shuffled_order(values: tf.Tensor, labels: tf.Tensor, scores: tf.Tensor, seed: int) -> tf.Tensor:
+    """Returns the places of `values` from high to low, equal ones at random; int32.
 
-    Args:
-      labels: `[batch_size, list_size]`, below 0 where there is no document.
-      scores: `[batch_size, list_size]`, the best of each list at 0.
-      noise: `[batch_size, sample_size, list_size]`.
-      temperature: Divides the sum of scores and noise.
-
-    Returns:
-      `[batch_size * sample_size, list_size]`, the samples of one list after another.
+    All are `[batch_size, list_size]`; labels and scores pick the stream of draws.
     """
-    noisy = (scores[:, tf.newaxis, :] + noise) / temperature
-    noisy = tf.where(labels[:, tf.newaxis, :] >= 0, noisy, tf.math.log(_TINY))
-    noisy = tf.math.log(tf.nn.softmax(noisy) + _TINY)
-    return tf.reshape(noisy, [-1, tf.shape(scores)[1]])
+    shuffled = tf.argsort(uniform(tf.unstack(tf.shape(values)), scores, labels, seed), axis=1)
+    return take(shuffled, descending(take(values, shuffled)))
+
+
+def descending(values: tf.Tensor) -> tf.Tensor:
+    """Returns the places of values from high to low along the second axis; int32."""
+    return tf.argsort(values, axis=1, direction="DESCENDING", stable=True)
+
+
+def take(values: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+    """Returns the values `[batch_size, list_size]` in that order."""
+    return tf.gather(values, order, batch_dims=1, axis=1)
