@@ -101,7 +101,7 @@ def main(folder: Path) -> int:
         place = strategy.place(job.config.distribution)
         servers = job.config.distribution.strategy is strategy.Strategy.PARAMETER_SERVER
         if servers and not place.chief:
-            _serve(place)
+            serve(place)
         else:
             job_lib.run(job)
         while not place.chief and path.exists():  # the others may still need this process
@@ -112,8 +112,8 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _serve(place: strategy.Place) -> None:
-    """Starts a server that works for the chief of parameter-server training."""
+def serve(place: strategy.Place) -> tf.distribute.Server:
+    """Starts and returns a server that works for the chief of parameter-server training."""
     server = tf.distribute.Server(
         tf.train.ClusterSpec(strategy.cluster()),
         job_name=place.role,
@@ -121,6 +121,7 @@ def _serve(place: strategy.Place) -> None:
         protocol="grpc",
     )
     print(f"{place.role} {place.index} at {server.target}", flush=True)
+    return server
 
 
 if __name__ == "__main__":
