@@ -25,6 +25,12 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="command")
     run = commands.add_parser("run", help="run the pipeline, from logs to a published model")
     _add_config(run)
+    run.add_argument(
+        "--tune",
+        type=int,
+        metavar="N",
+        help="first search the space of [tuner] with N trials (0: without a search)",
+    )
     run.add_argument("--verbose", action="store_true", help="show the logs of TFX")
     commands.add_parser("configs", help="list the shipped configurations")
     check = commands.add_parser("check", help="read a configuration and say what is wrong with it")

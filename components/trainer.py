@@ -8,7 +8,9 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import keras_tuner
 import tensorflow as tf
 import tensorflow_transform as tft
 from tfx import v1 as tfx
@@ -19,6 +21,7 @@ from data.features import FeatureSpec
 from models import cluster
 from models import job as job_lib
 from models import serving
+from models import settings
 from models.strategy import CLUSTER
 from models.training.progress import LATEST
 from models.training.progress import say
@@ -36,7 +39,8 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
 
     `fn_args.custom_config` holds JSON texts: `spec`, `family` and `settings` of the model, `train`,
     `metrics` and `contract`; `per_document`, whether the model may score single documents; and
-    `state_dir`, where unfinished training is kept.
+    `state_dir`, where unfinished training is kept. The best values of a search, if there was one,
+    replace those of the settings.
     """
     config = fn_args.custom_config
     output = tft.TFTransformOutput(fn_args.transform_output)
@@ -52,6 +56,8 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
         folder = Path(fn_args.model_run_dir, LATEST_MODEL)
         export(model, job, output, folder, per_document=config["per_document"])
     summary = {"epochs": result.epochs, "best_epoch": result.best_epoch, "best": result.best}
+    if values := tuned(fn_args):
+        summary["tuned"] = values
     Path(fn_args.model_run_dir, SUMMARY).write_text(json.dumps(summary))
     shutil.rmtree(job.state_dir)
 
@@ -62,7 +68,7 @@ def training_job(
     """Returns the training that TFX's arguments describe."""
     config = fn_args.custom_config
     spec = plain.from_json(FeatureSpec, config["spec"])
-    return job_lib.TrainingJob(
+    job = job_lib.TrainingJob(
         train_files=_files(fn_args.train_files),
         validation_files=_files(fn_args.eval_files),
         transformed=plain.to_json(transform.transformed_spec(output, spec)),
@@ -74,6 +80,15 @@ def training_job(
         state_dir=str(Path(config["state_dir"]) / _fingerprint(fn_args)),
         log_dir=fn_args.model_run_dir,
     )
+    return settings.apply(job, tuned(fn_args))
+
+
+def tuned(fn_args: tfx.components.FnArgs) -> dict[str, Any]:
+    """Returns the best values of the search before this training, by path; none without one."""
+    if not fn_args.hyperparameters:
+        return {}
+    best = keras_tuner.HyperParameters.from_config(fn_args.hyperparameters)
+    return settings.from_texts(best.values)
 
 
 def export(
@@ -103,5 +118,5 @@ def _files(patterns: Sequence[str]) -> tuple[str, ...]:
 def _fingerprint(fn_args: tfx.components.FnArgs) -> str:
     """Names the state of one training: the same inputs and settings, the same name."""
     inputs = [fn_args.transform_output, fn_args.train_files, fn_args.eval_files]
-    text = json.dumps([inputs, fn_args.custom_config], sort_keys=True)
+    text = json.dumps([inputs, fn_args.custom_config, tuned(fn_args)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -219,8 +219,12 @@ def spell(settings: Mapping[str, Any]) -> str:
     >>> spell({"train.learning_rate": 0.00123456, "model.hidden_layer_dims": [64, 32]})
     'train.learning_rate=0.001235 model.hidden_layer_dims=[64, 32]'
     """
-    texts = {k: f"{v:.4g}" if isinstance(v, float) else str(v) for k, v in settings.items()}
-    return " ".join(f"{path}={text}" for path, text in texts.items())
+    return " ".join(f"{path}={spell_value(value)}" for path, value in settings.items())
+
+
+def spell_value(value: object) -> str:
+    """Returns one value, a number shortened."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _space(axes: Mapping[str, Axis]) -> keras_tuner.HyperParameters:

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
 
+from data.errors import InputError
 from pipeline import decode
 from pipeline.config import Config
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the pipeline; 3 says that the model was not blessed."""
-    config = decode.load(vars(options).get("config"))
+    config = tuned(decode.load(vars(options).get("config")), vars(options).get("tune"))
     print(f"{describe(config)}; loading TFX ...", flush=True)
     from pipeline import runners  # takes some 20 s; the configuration is known to be sound
 
     blessed = runners.run(config, verbose=vars(options).get("verbose", False))
     return 0 if blessed else 3
+
+
+def tuned(config: Config, trials: int | None) -> Config:
+    """Returns the configuration with another number of trials; None leaves it as it is."""
+    if trials is None:
+        return config
+    try:
+        tuner = dataclasses.replace(config.tuner, trials=trials)
+        return dataclasses.replace(config, tuner=tuner)
+    except InputError as error:
+        raise InputError(f"--tune {trials}: {error}") from None
 
 
 def check(options: argparse.Namespace) -> None:
@@ -28,9 +41,10 @@ def check(options: argparse.Namespace) -> None:
 
 def describe(config: Config) -> str:
     """Returns what a configuration comes to, in a line."""
+    search = f", after {config.tuner.trials} trials" if config.tuner.trials else ""
     return (
         f"{config.pipeline.name}: {len(config.features.features)} features,"
-        f" model {config.model.family}, {config.train.loss}"
+        f" model {config.model.family}, {config.train.loss}{search}"
     )
 
 

@@ -21,8 +21,10 @@ from models import registry
 from models.metrics import MetricContract
 from models.metrics import parse_metric
 from models.metrics import preset
+from models.settings import check_search
 from models.training.config import LOSS
 from models.training.config import TrainConfig
+from models.tuning import TunerConfig
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -258,9 +260,11 @@ class Config:
     evaluation: EvaluationConfig
     push: PushConfig
     serving: ServingConfig = ServingConfig()
+    tuner: TunerConfig = TunerConfig()
 
     def __post_init__(self) -> None:
         self._check_model()
+        check_search(self.tuner, self.model.family, self.model.settings, self.train)
         self.examples.lists.require(self.features)
         context = [f.name for f in self.features.features if f.scope is Scope.CONTEXT]
         for name in self.evaluation.slices:

@@ -16,6 +16,7 @@ from tfx.proto import transform_pb2
 from components import evaluator
 from components import trainer
 from components import transform
+from components import tuner
 from components.example_gen.component import RankingExampleGen
 from components.pusher import Pusher
 from components.schema import RankingSchema
@@ -89,14 +90,26 @@ def _modelling(
     schema: tfx.types.BaseChannel,
     transform_node: base_node.BaseNode,
 ) -> list[base_node.BaseNode]:
+    inputs = {
+        "examples": transform_node.outputs["transformed_examples"],
+        "transform_graph": transform_node.outputs["transform_graph"],
+        "schema": schema,
+        "train_args": trainer_pb2.TrainArgs(splits=[TRAIN]),
+        "eval_args": trainer_pb2.EvalArgs(splits=[VALIDATION]),
+    }
+    search, best = [], None
+    if config.tuner.trials:
+        search = [
+            tuner.Tuner(
+                tuner_fn=_path(tuner.tuner_fn), custom_config=_tuner_config(config), **inputs
+            )
+        ]
+        best = search[0].outputs["best_hyperparameters"]
     trainer_node = tfx.components.Trainer(
         run_fn=_path(trainer.run_fn),
-        examples=transform_node.outputs["transformed_examples"],
-        transform_graph=transform_node.outputs["transform_graph"],
-        schema=schema,
-        train_args=trainer_pb2.TrainArgs(splits=[TRAIN]),
-        eval_args=trainer_pb2.EvalArgs(splits=[VALIDATION]),
         custom_config=_trainer_config(config),
+        hyperparameters=best,
+        **inputs,
     )
     model = trainer_node.outputs["model"]
     resolver, evaluator_node = _gate(config, examples, schema, model)
@@ -110,7 +123,7 @@ def _modelling(
         contract=config.evaluation.metric_contract.describe(),
         config=plain.to_json(config),
     )
-    return [trainer_node, resolver, evaluator_node, pusher]
+    return [*search, trainer_node, resolver, evaluator_node, pusher]
 
 
 def _gate(
@@ -146,6 +159,14 @@ def _trainer_config(config: Config) -> dict[str, object]:
         "contract": plain.to_json(config.evaluation.metric_contract),
         "state_dir": os.path.join(os.path.abspath(config.pipeline.root), "training"),
         "code": code_fingerprint(),
+    }
+
+
+def _tuner_config(config: Config) -> dict[str, object]:
+    return {
+        **_trainer_config(config),
+        "tuner": plain.to_json(config.tuner),
+        "state_dir": os.path.join(os.path.abspath(config.pipeline.root), "tuning"),
     }
 
 

@@ -11,16 +11,21 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from components import evaluation
+from components import tuner
 from components.example_gen.executor import REPORT
 from components.example_gen.steps import LISTS
 from components.pusher import UNCHANGED
 from components.trainer import SUMMARY
 from data.readers import Format
+from models.search import spell_value
 from pipeline import lineage
 from pipeline.config import TRAIN
 from pipeline.config import VALIDATION
 from pipeline.config import Config
 from pipeline.progress import NodeTime
+
+BEST_TRIALS = 10
+"""Trials that the report shows."""
 
 
 def render(config: Config, times: dict[str, NodeTime]) -> str:
@@ -41,6 +46,8 @@ def render(config: Config, times: dict[str, NodeTime]) -> str:
     evaluated = found.get("Evaluator", {})
     if "evaluation" in evaluated:
         parts += list(_verdict(config, evaluated, found))
+    if config.tuner.trials and "tuner_results" in found.get("Tuner", {}):
+        parts.append(search(config, found["Tuner"]["tuner_results"].uri))
     if "model_run" in found.get("Trainer", {}):
         parts.append(_training(config, found["Trainer"]["model_run"].uri))
     return "\n\n".join(parts)
@@ -94,6 +101,23 @@ def _training(config: Config, model_run: str) -> str:
     )
 
 
+def search(config: Config, uri: str) -> str:
+    """Returns the table of the best trials; `uri` is that of the results of the Tuner."""
+    outcomes = tuner.outcomes(uri)
+    paths = list(outcomes[0].settings)
+    header = ["trial", config.train.metric, *paths]
+    rows = (
+        [
+            str(outcome.trial),
+            "failed" if outcome.value is None else f"{outcome.value:.4f}",
+            *(spell_value(outcome.settings[path]) for path in paths),
+        ]
+        for outcome in outcomes[:BEST_TRIALS]
+    )
+    where = os.path.relpath(os.path.join(uri, tuner.TRIALS))
+    return f"the best of {len(outcomes)} trials, all in {where}\n{table(header, rows)}"
+
+
 def _dropped(counts: dict[str, int]) -> Iterator[str]:
     kept = (LISTS, f" {LISTS}", " documents")
     lines = [f"ingestion: {name}: {n:,}" for name, n in counts.items() if not name.endswith(kept)]
@@ -110,6 +134,7 @@ def _nodes(
         "RankingExampleGen": splits,
         "StatisticsGen": splits,
         "Transform": [TRAIN, VALIDATION],
+        "Tuner": [TRAIN, VALIDATION],
         "Trainer": [TRAIN, VALIDATION],
         "Evaluator": [config.examples.evaluation_split],
     }

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from keras_tuner import errors
+from keras_tuner import oracles
 
 from data import plain
 from data.errors import InputError
-from models import search as search_lib
+from models import job as job_lib
 from models.dnn import DnnConfig
 from models.job import TrainingJob
+from models.search import Outcome
 from models.search import Search
 from models.training.config import TrainConfig
 from models.training.loop import TrainResult
@@ -59,7 +62,7 @@ def training(monkeypatch: pytest.MonkeyPatch) -> Callable[[Value], list[Training
             Path(job.state_dir).mkdir(parents=True, exist_ok=True)
             return None, TrainResult(1, 1, value(job))
 
-        monkeypatch.setattr(search_lib.job_lib, "run", train)
+        monkeypatch.setattr(job_lib, "run", train)
         return run
 
     return put
@@ -93,7 +96,7 @@ def test_trials_keep_to_the_space_and_to_the_seed(
     assert (
         run(tmp_path / "c", TunerConfig(6, algorithm, seed=7, space=space)).outcomes() != found[0]
     )
-    values = [outcome.value for outcome in found[0]]
+    values = [outcome.value or 0.0 for outcome in found[0]]
     assert values == sorted(values, reverse=True)
     assert sorted(outcome.trial for outcome in found[0]) == [1, 2, 3, 4, 5, 6]
     for tried in run_jobs:
@@ -182,9 +185,7 @@ def test_values_tried_before_are_not_trained_again(
     def named_again(self: object, trial_id: str) -> dict[str, object]:
         return {"status": "RUNNING", "values": {"train.learning_rate": 0.2}}
 
-    monkeypatch.setattr(
-        search_lib.oracles.BayesianOptimizationOracle, "populate_space", named_again
-    )
+    monkeypatch.setattr(oracles.BayesianOptimizationOracle, "populate_space", named_again)
     found = run(tmp_path, config).outcomes()
     assert [outcome.value for outcome in found] == [0.2] * 6
     assert len(jobs) == 1
@@ -260,7 +261,7 @@ def test_a_search_that_was_cut_goes_on(tmp_path: Path, training: Put) -> None:
 
     training(cut)
     config = TunerConfig(5, space=SPACE)
-    with pytest.raises(search_lib.errors.FatalError, match=r"^trial 3: disk full$"):
+    with pytest.raises(errors.FatalError, match=r"^trial 3: disk full$"):
         run(tmp_path / "cut", config)
     jobs, said = training(quality), list[str]()
     found = run(tmp_path / "cut", config, said=said)
@@ -271,7 +272,7 @@ def test_a_search_that_was_cut_goes_on(tmp_path: Path, training: Put) -> None:
     assert not list((tmp_path / "cut").glob("search/*/state"))
 
 
-def run_whole(folder: Path, training: Put) -> list[search_lib.Outcome]:
+def run_whole(folder: Path, training: Put) -> list[Outcome]:
     training(quality)
     return run(folder, TunerConfig(5, space=SPACE)).outcomes()
 
