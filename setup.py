@@ -13,6 +13,7 @@ PACKAGES = (
     "components",
     "components.example_gen",
     "models",
+    "models.extension",
     "models.losses",
     "models.metrics",
     "models.training",
