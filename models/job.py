@@ -21,11 +21,11 @@ from models.ranker import Inputs
 from models.strategy import Strategy
 from models.training import loop
 from models.training import progress
-from models.training.config import LOSS
 from models.training.config import TrainConfig
 from models.training.loop import TrainResult
 from models.training.progress import Report
 from models.training.progress import Validate
+from models.validation import LOSS
 from models.validation import validator
 
 
@@ -87,17 +87,10 @@ def run(job: TrainingJob, *, report: Report = progress.say) -> tuple[tf.keras.Mo
     place = strategy_lib.place(config.distribution)
     strategy = strategy_lib.connect(config.distribution)
     tf.keras.utils.set_random_seed(config.seed)
-    validation = _validation(job)
-    data = loop.TrainingData(
-        functools.partial(_batches, job, replicas=strategy.num_replicas_in_sync),
-        dataset.count(job.train_files, shapes),
-        sample=next(iter(validation))[0],
-        label=shapes.spec.label,
-    )
     return loop.train(
         functools.partial(build, job),
-        data,
-        functools.partial(_validate, job, validation),
+        training_data(job, strategy),
+        functools.partial(_validate, job, _validation(job)),
         config,
         state_dir=Path(job.state_dir),
         strategy=strategy,
@@ -107,9 +100,31 @@ def run(job: TrainingJob, *, report: Report = progress.say) -> tuple[tf.keras.Mo
     )
 
 
+def training_data(job: TrainingJob, strategy: tf.distribute.Strategy) -> loop.TrainingData:
+    """Returns what the job's model is trained on under the strategy.
+
+    Raises:
+      InputError: The data has nothing to learn from, or the devices cannot share a batch.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if job.config.distribution.strategy is not Strategy.PARAMETER_SERVER:
+        loop.per_replica(job.config, replicas)
+    return loop.TrainingData(
+        functools.partial(_batches, job, replicas=replicas),
+        dataset.count(job.train_files, job.shapes),
+        sample=sample(job),
+        label=job.shapes.spec.label,
+    )
+
+
 def sample(job: TrainingJob) -> Inputs:
     """Returns the model inputs of some lists; they make a model create its weights."""
     return next(iter(_validation(job)))[0]
+
+
+def measure(job: TrainingJob, model: tf.keras.Model) -> float:
+    """Returns the job's metric of a model on the validation lists."""
+    return _validate(job, _validation(job), model)()[job.config.metric]
 
 
 def _validation(job: TrainingJob) -> tf.data.Dataset:

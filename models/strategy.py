@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
+import functools
 import json
 import os
 from collections.abc import Iterator
@@ -121,7 +122,7 @@ def connect(config: DistributionConfig) -> tf.distribute.Strategy:
     if config.strategy is Strategy.NONE:
         return tf.distribute.get_strategy()
     if config.strategy is Strategy.MIRRORED:
-        return tf.distribute.MirroredStrategy(_devices(config.devices))
+        return _mirrored(tuple(_devices(config.devices)))
     if config.strategy is Strategy.MULTI_WORKER:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if config.strategy is Strategy.TPU:
@@ -130,6 +131,13 @@ def connect(config: DistributionConfig) -> tf.distribute.Strategy:
         tf.distribute.cluster_resolver.TFConfigClusterResolver(),
         variable_partitioner=_partitioner(config.min_shard_bytes),
     )
+
+
+@functools.cache
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    # One per process: each numbers its exchanges from the same start, and TensorFlow takes those
+    # of the same number for one.
+    return tf.distribute.MirroredStrategy(list(devices))
 
 
 def _devices(n: int) -> list[str]:
@@ -145,7 +153,7 @@ def _tpu(address: str) -> tf.distribute.Strategy:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=address)
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
-    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+    except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"TPUStrategy: no TPU at '{address}': {reason}") from error
     return tf.distribute.TPUStrategy(resolver)

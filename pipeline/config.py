@@ -22,8 +22,8 @@ from models.metrics import MetricContract
 from models.metrics import parse_metric
 from models.metrics import preset
 from models.settings import check_search
-from models.training.config import LOSS
 from models.training.config import TrainConfig
+from models.validation import LOSS
 from models.tuning import TunerConfig
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"

@@ -16,10 +16,7 @@ from models.strategy import CLUSTER
 from models.strategy import DistributionConfig
 from models.strategy import Strategy
 from models.training.optimizers import OptimizerConfig
-
-LOSS = "loss"
-"""The validation loss as a metric to stop by."""
-
+from models.validation import LOSS
 
 class Precision(str, enum.Enum):
     """The numbers that layers compute with; weights are float32 in any case."""
