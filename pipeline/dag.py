@@ -22,6 +22,7 @@ from components.pusher import Pusher
 from components.schema import RankingSchema
 from components.validator import ExampleValidator
 from data import plain
+from models import registry
 from pipeline.config import TRAIN
 from pipeline.config import VALIDATION
 from pipeline.config import Config
@@ -158,7 +159,7 @@ def _trainer_config(config: Config) -> dict[str, object]:
         "metrics": list(config.evaluation.metrics),
         "contract": plain.to_json(config.evaluation.metric_contract),
         "state_dir": os.path.join(os.path.abspath(config.pipeline.root), "training"),
-        "code": code_fingerprint(),
+        "code": code_fingerprint(config.model.family),
     }
 
 
@@ -175,11 +176,18 @@ def _path(function: object) -> str:
 
 
 @functools.cache
-def code_fingerprint() -> str:
-    """Returns a hash of our code, so that the cache sees an edit: TFX looks at names only."""
+def code_fingerprint(family: str = "") -> str:
+    """Returns a hash of our code, so that the cache sees an edit: TFX looks at names only.
+
+    Args:
+      family: A family whose file, where it is the user's own, counts as well.
+    """
     top = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
     config = top / "pipeline" / "config.py"
     for path in sorted([config, *(p for name in PACKAGES for p in (top / name).rglob("*.py"))]):
         digest.update(str(path.relative_to(top)).encode() + path.read_bytes())
+    own = registry.source(family)
+    if own is not None:
+        digest.update(family.encode() + own.read_bytes())
     return digest.hexdigest()[:16]

@@ -1,5 +1,8 @@
 """Which nodes there are, and what they wait for."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from pipeline import dag
@@ -32,3 +35,18 @@ def test_code_is_named_as_the_workers_can_import_it(config: Config) -> None:
 def test_fingerprint_is_that_of_the_code() -> None:
     assert dag.code_fingerprint() == dag.code_fingerprint()
     assert len(dag.code_fingerprint()) == 16
+
+
+def test_fingerprint_is_that_of_a_family_of_ones_own_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "from models.dnn import *\nfrom models.registry import Family\n"
+    text += "FAMILY = Family(DnnConfig, DnnRanker)\n"
+    found = []
+    for version in ("", "# edited\n"):
+        (tmp_path / "own_dnn.py").write_text(text + version)
+        dag.code_fingerprint.cache_clear()
+        found.append(dag.code_fingerprint("own_dnn:FAMILY"))
+    sys.modules.pop("own_dnn")
+    assert len({*found, dag.code_fingerprint(), dag.code_fingerprint("dnn")}) == 3
