@@ -30,7 +30,8 @@ NAMES = (
 """The keys of `tfr.keras.losses.get`, and the two EM losses.
 
 The pairwise losses, the ordinal, the mean squared, the sigmoid cross entropy and the click EM loss
-are divided by the places of a batch, padding included; all others are means over lists.
+are divided by the places of a batch, padding included; all others are means over lists. The EM
+losses and the sigmoid cross entropy are for clicks, labels of 0 and 1.
 """
 
 

@@ -42,7 +42,7 @@ def evaluate(
     name: str, labels: Array, scores: Array, *, weighted: bool = False
 ) -> tuple[float, Array]:
     """As in training: without a weight column no weights, with one a weight per document."""
-    weights = np.float32(labels >= 0) * 2 if weighted else None
+    weights = np.where(labels >= 0, 2, 0).astype(np.float32) if weighted else None
     return value_and_gradient(losses.build(name, options_of(name)), labels, scores, weights)
 
 

@@ -50,7 +50,7 @@ def test_half_precision_is_computed_in_float32(text: str, dtype: tf.DType) -> No
 @every
 @pytest.mark.parametrize("per_document", [False, True])
 def test_ragged_lists_are_padded_ones(text: str, per_document: bool) -> None:
-    weights = np.float32([[1], [2], [3]]) * np.ones_like(LABELS) if per_document else None
+    weights = np.array([[1], [2], [3]], np.float32) * np.ones_like(LABELS) if per_document else None
     scores = scores_for(text)
     real = LABELS >= 0
     ragged = [
@@ -74,7 +74,7 @@ def test_ragged_lists_are_refused_where_none_are_expected() -> None:
 def test_weights_of_lists_come_in_three_shapes(text: str) -> None:
     loss = losses.build(text, options_of(text))
     scores = scores_for(text)
-    column = np.float32([[1], [2], [0.5]])
+    column = np.array([[1], [2], [0.5]], np.float32)
     expected, gradient = value_and_gradient(loss, LABELS, scores, column)
     assert value_and_gradient(loss, LABELS, scores, column[:, 0])[0] == expected
     wide = value_and_gradient(loss, LABELS, scores, column * np.ones_like(LABELS))
@@ -109,7 +109,7 @@ def test_training_repeats_without_a_global_seed(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["gumbel_approx_ndcg_loss", "list_mle_loss"])
 def test_seeds_and_scores_decide_the_draws(text: str) -> None:
-    labels = np.float32([[1, 1, 1, 0, 0, 0, 0, 1]])
+    labels = np.array([[1, 1, 1, 0, 0, 0, 0, 1]], np.float32)
     scores = np.linspace(0, 1, 8, dtype=np.float32)[np.newaxis]
     loss, other = losses.build(text), losses.build(text, LossOptions(seed=1))
     assert loss(labels, scores) == loss(labels, scores)
