@@ -32,11 +32,13 @@ class GamConfig(TowerConfig):
     Attributes:
       hidden_layer_dims: The widths of the hidden layers of each document feature's tower.
       context_hidden_layer_dims: The widths of those of each context feature's tower.
+      use_batch_norm: Whether each layer normalises over the batch's documents, or lists.
       dropout: The share of units dropped after each layer.
     """
 
     hidden_layer_dims: tuple[int, ...] = (16, 8)
     context_hidden_layer_dims: tuple[int, ...] = (16, 8)
+    use_batch_norm: bool = False
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -45,9 +47,9 @@ class GamConfig(TowerConfig):
 
 
 class GroupedDense(tf.keras.layers.Layer):
-    """Dense layers side by side, each of a part of its own of the input, in one operation.
+    """Dense layers side by side, each with rows of its own, in one operation.
 
-    Input `[n_rows, groups * dim]`, output `[n_rows, groups * units]`.
+    Input `[groups, n_rows, dim]`, output `[groups, n_rows, units]`.
 
     Args:
       units: The width of each layer's output.
@@ -60,25 +62,19 @@ class GroupedDense(tf.keras.layers.Layer):
 
     def build(self, shape: tf.TensorShape) -> None:
         """Creates the weights, drawn as those of a dense layer each."""
-        dim = shape[-1] // self._groups
-        limit = (6 / (dim + self._units)) ** 0.5
+        limit = (6 / (shape[-1] + self._units)) ** 0.5
         self._kernel = self.add_weight(
             "kernel",
-            [self._groups, dim, self._units],
+            [self._groups, shape[-1], self._units],
             initializer=tf.keras.initializers.RandomUniform(-limit, limit),
         )
-        self._bias = self.add_weight("bias", [self._groups * self._units], initializer="zeros")
+        self._bias = self.add_weight("bias", [self._groups, 1, self._units], initializer="zeros")
         super().build(shape)
 
     def call(self, rows: tf.Tensor) -> tf.Tensor:
         """Applies the layers; see the class."""
-        dim = self._kernel.shape[1]
-        parts = tf.reshape(rows, [-1, self._groups, dim])
-        if dim == 1:  # cheaper than as many products of matrices
-            found = parts * self._kernel[:, 0]
-        else:
-            found = tf.einsum("ngi,gio->ngo", parts, self._kernel)
-        return tf.reshape(found, [-1, self._groups * self._units]) + self._bias
+        single = rows.shape[-1] == 1  # then a product of numbers is one of matrices, and cheaper
+        return (rows * self._kernel if single else rows @ self._kernel) + self._bias
 
 
 class FeatureTowers(tf.keras.layers.Layer):
@@ -102,7 +98,6 @@ class FeatureTowers(tf.keras.layers.Layer):
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
-        self._units = output_units
         dims = {f.name: f.embedding_dim for f in transformed.spec.features}
         groups: dict[int, list[Feature]] = {}
         for column in transformed.columns:
@@ -114,9 +109,15 @@ class FeatureTowers(tf.keras.layers.Layer):
             for group in groups.values()
         ]
         self.names = tuple(itertools.chain.from_iterable(names))
+        self._widths = tuple(groups)
         self._columns = tuple(tuple(column.name for column in group) for group in groups.values())
         self._towers = [
-            Tower(config, output_units, dense=functools.partial(GroupedDense, groups=len(group)))
+            Tower(
+                config,
+                output_units,
+                dense=functools.partial(GroupedDense, groups=len(group)),
+                axis=(0, 2),
+            )
             for group in names
         ]
 
@@ -131,10 +132,11 @@ class FeatureTowers(tf.keras.layers.Layer):
           training: As in `Tower`.
         """
         outputs = []
-        for tower, columns in zip(self._towers, self._columns, strict=True):
+        for tower, columns, width in zip(self._towers, self._columns, self._widths, strict=True):
             rows = tf.concat([parts[name] for name in columns], axis=1)
-            outputs.append(tower(rows, is_row, training=training))
-        return tf.reshape(tf.concat(outputs, axis=1), [-1, len(self.names), self._units])
+            grouped = tf.reshape(rows, [-1, rows.shape[1] // width, width])
+            outputs.append(tower(tf.transpose(grouped, [1, 0, 2]), is_row, training=training))
+        return tf.transpose(tf.concat(outputs, axis=0), [1, 0, 2])
 
 
 def _numeric(column: Feature) -> bool:

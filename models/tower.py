@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -64,6 +65,7 @@ class Tower(tf.keras.layers.Layer):
       config: The settings.
       output_units: The width of the output; None: the last hidden layer is the output.
       dense: Makes a layer of a given width; see `models.gam.GroupedDense`.
+      axis: The axis of the units, and others that batch normalisation keeps apart.
     """
 
     def __init__(
@@ -72,24 +74,25 @@ class Tower(tf.keras.layers.Layer):
         output_units: int | None,
         *,
         dense: Callable[..., tf.keras.layers.Layer] = tf.keras.layers.Dense,
+        axis: Sequence[int] = (-1,),
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
         self._steps: list[tf.keras.layers.Layer] = []
         if config.input_batch_norm:
-            self._steps.append(self._norm(config))
+            self._steps.append(self._norm(config, axis))
         for width in config.hidden_layer_dims:
             self._steps.append(dense(width))
             if config.use_batch_norm:
-                self._steps.append(self._norm(config))
+                self._steps.append(self._norm(config, axis))
             self._steps.append(tf.keras.layers.Activation(config.activation))
             if config.dropout:
                 self._steps.append(tf.keras.layers.Dropout(config.dropout))
         if output_units is not None:
             self._steps.append(dense(output_units, dtype=tf.float32))
 
-    def _norm(self, config: TowerConfig) -> tf.keras.layers.Layer:
-        return tf.keras.layers.BatchNormalization(momentum=config.batch_norm_moment)
+    def _norm(self, config: TowerConfig, axis: Sequence[int]) -> tf.keras.layers.Layer:
+        return tf.keras.layers.BatchNormalization(list(axis), momentum=config.batch_norm_moment)
 
     def call(
         self, rows: tf.Tensor, is_document: tf.Tensor | None = None, training: bool = False
@@ -97,7 +100,7 @@ class Tower(tf.keras.layers.Layer):
         """Returns `[n_rows, width of the output]`.
 
         Args:
-          rows: `[n_rows, dim]`.
+          rows: `[n_rows, dim]`, or what `dense` takes.
           is_document: `[n_rows]` bool; None: all rows are documents.
           training: Whether units are dropped and statistics are those of the batch.
         """

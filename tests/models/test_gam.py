@@ -49,14 +49,13 @@ def test_settings_that_cannot_be_are_refused() -> None:
 @pytest.mark.parametrize("dim", [1, 4])
 def test_grouped_layers_are_dense_layers_side_by_side(dim: int) -> None:
     layer = GroupedDense(2, groups=3)
-    rows = np.random.default_rng(0).normal(size=(5, 3 * dim)).astype(np.float32)
+    rows = np.random.default_rng(0).normal(size=(3, 5, dim)).astype(np.float32)
     layer(rows)
     kernel, bias = (v.numpy() for v in layer.trainable_variables)
-    layer.set_weights([kernel, np.arange(6, dtype=np.float32)])
-    bias = np.arange(6).reshape(3, 2)
-    parts = np.split(rows, 3, axis=1)
-    expected = [parts[g] @ kernel[g] + bias[g] for g in range(3)]
-    assert layer(rows).numpy() == pytest.approx(np.concatenate(expected, axis=1), abs=1e-5)
+    bias = np.arange(6, dtype=np.float32).reshape(bias.shape)
+    layer.set_weights([kernel, bias])
+    expected = [rows[g] @ kernel[g] + bias[g] for g in range(3)]
+    assert layer(rows).numpy() == pytest.approx(np.stack(expected), abs=1e-5)
 
 
 def towers(rows: np.ndarray, weights: list[np.ndarray]) -> np.ndarray:
@@ -130,7 +129,7 @@ def test_an_empty_list_leaves_the_statistics_of_the_context_as_they_are() -> Non
     spec = FeatureSpec((Feature("x"), Feature("q", scope=Scope.CONTEXT)))
     averages = []
     for sizes in ((3, 2), (3, 2, 0)):
-        model = build("gam", spec, batch_norm_moment=0.0)
+        model = build("gam", spec, use_batch_norm=True, batch_norm_moment=0.0)
         inputs = model_inputs(draw((3, 2, 4), spec=spec), spec=spec)
         inputs = {name: tensor[: len(sizes)] for name, tensor in inputs.items()}
         inputs[MASK] = tf.sequence_mask(sizes, 4)
