@@ -8,25 +8,33 @@ that a number may have to be compared with.
 from models.metrics.contract import PRESETS
 from models.metrics.contract import Discount
 from models.metrics.contract import Empty
+from models.metrics.contract import EmptyWeight
 from models.metrics.contract import Gain
 from models.metrics.contract import MetricContract
 from models.metrics.contract import Ties
 from models.metrics.contract import preset
 from models.metrics.evaluate import evaluate
 from models.metrics.evaluate import mean_metrics
+from models.metrics.names import SUBTOPIC
+from models.metrics.names import UNCUT
 from models.metrics.names import Kind
 from models.metrics.names import Metric
+from models.metrics.names import check_pipeline_metrics
 from models.metrics.names import parse_metric
 
 __all__ = [
     "PRESETS",
+    "SUBTOPIC",
+    "UNCUT",
     "Discount",
     "Empty",
+    "EmptyWeight",
     "Gain",
     "Kind",
     "Metric",
     "MetricContract",
     "Ties",
+    "check_pipeline_metrics",
     "evaluate",
     "mean_metrics",
     "parse_metric",

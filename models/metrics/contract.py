@@ -18,6 +18,8 @@ class Gain(enum.Enum):
     """2^l - 1 (Burges et al., Learning to Rank using Gradient Descent, 2005)."""
     LINEAR = "linear"
     """l (Järvelin and Kekäläinen, Cumulated Gain-based Evaluation of IR Techniques, 2002)."""
+    BINARY = "binary"
+    """1 for a relevant document, 0 for another."""
 
 
 class Discount(enum.Enum):
@@ -27,13 +29,17 @@ class Discount(enum.Enum):
     """1 / log2(1 + rank)."""
     LETOR = "letor"
     """1 at rank 1 and 1 / log2(rank) from rank 2 on, so the first two ranks weigh the same."""
+    RECIPROCAL = "reciprocal"
+    """1 / rank."""
 
 
 class Ties(enum.Enum):
     """The order of documents with the same score."""
 
     WORST = "worst"
-    """Lower labels first: no model gains by giving equal scores."""
+    """Lower labels first: no model gains by giving equal scores. With subtopics the sum of a
+    document's labels decides, then its place in the list: the worst order of all for `alpha_dcg` is
+    too hard to find."""
     STABLE = "stable"
     """As the documents stand in the list."""
     RANDOM = "random"
@@ -54,10 +60,21 @@ class Empty(enum.Enum):
     """Nothing: its weight is 0."""
 
 
-_GAIN_TEXT = {Gain.EXPONENTIAL: "2^l-1", Gain.LINEAR: "l"}
+class EmptyWeight(enum.Enum):
+    """The weight, in a weighted metric, of a list without a relevant document."""
+
+    OWN = "own"
+    """The mean weight of its documents."""
+    BATCH = "batch"
+    """The mean weight of the other lists of its batch, 1 if there are none, as in TF-Ranking: the
+    metric of a data set then depends on how its lists were batched."""
+
+
+_GAIN_TEXT = {Gain.EXPONENTIAL: "2^l-1", Gain.LINEAR: "l", Gain.BINARY: "1 if relevant"}
 _DISCOUNT_TEXT = {
     Discount.LOG2: "1/log2(1+rank)",
     Discount.LETOR: "1/log2(rank) from rank 2",
+    Discount.RECIPROCAL: "1/rank",
 }
 _EMPTY_TEXT = {Empty.ZERO: "0", Empty.ONE: "1", Empty.SKIP: "skipped"}
 
@@ -68,11 +85,17 @@ class MetricContract:
 
     Attributes:
         gain: the worth of a label, for DCG and NDCG.
-        discount: the weight of a rank, for DCG and NDCG.
+        discount: the weight of a rank, for DCG, NDCG and alpha-DCG.
         ties: the order of documents with the same score.
-        empty: what a list counts in which no document is relevant (DCG and NDCG: has gain).
+        empty: what a list counts in which no document is relevant (DCG, NDCG and alpha-DCG: has
+            gain; PWA: has a label above 0).
         relevant_from: the lowest relevant label, for the metrics that know only yes and no.
         seed: the seed of `Ties.RANDOM`.
+        alpha: for alpha-DCG, the share of a subtopic's worth that each document covering it takes
+            from those below, 0 to 1.
+        trec_bpref: whether BPref divides by the smaller of the numbers of relevant and other
+            documents, as TREC does, or by the number of relevant ones.
+        empty_weight: the weight of a list without relevant documents, for weighted metrics.
 
     >>> MetricContract().describe()
     'gain 2^l-1, discount 1/log2(1+rank), ties worst, empty lists 0'
@@ -84,13 +107,20 @@ class MetricContract:
     empty: Empty = Empty.ZERO
     relevant_from: float = 1.0
     seed: int = 0
+    alpha: float = 0.5
+    trec_bpref: bool = True
+    empty_weight: EmptyWeight = EmptyWeight.OWN
 
     def __post_init__(self) -> None:
-        """Refuses a threshold at which documents of label 0 would be relevant."""
+        """Refuses a threshold at which label 0 would be relevant, and an alpha that is no share."""
         if not self.relevant_from > 0:
             raise InputError(
                 f"metric contract: relevant_from: expected a label above 0, "
                 f"found {self.relevant_from!r}"
+            )
+        if not 0 <= self.alpha <= 1:
+            raise InputError(
+                f"metric contract: alpha: expected a number from 0 to 1, found {self.alpha!r}"
             )
 
     def describe(self) -> str:
@@ -105,6 +135,12 @@ class MetricContract:
             parts[2] += f" (seed {self.seed})"
         if self.relevant_from != 1.0:
             parts.append(f"relevant from label {self.relevant_from:g}")
+        if self.alpha != 0.5:
+            parts.append(f"alpha {self.alpha:g}")
+        if not self.trec_bpref:
+            parts.append("bpref over relevant documents")
+        if self.empty_weight is EmptyWeight.BATCH:
+            parts.append("empty lists weigh the mean of their batch")
         return ", ".join(parts)
 
 
@@ -112,8 +148,9 @@ PRESETS: Mapping[str, MetricContract] = MappingProxyType(
     {
         # What this project reports unless it is told otherwise.
         "default": MetricContract(),
-        # `tfr.keras.metrics`: every metric here that it has. It shuffles ties, and counts a list
-        # that is all padding as an empty one, where we do not count it at all.
+        # `tfr.keras.metrics`: all of them, weighted or not. It shuffles ties, counts a list that
+        # is all padding as an empty one, where we do not count it at all, and gives empty lists
+        # `EmptyWeight.BATCH`, with which a metric would depend on the size of the batches.
         "tf-ranking": MetricContract(ties=Ties.RANDOM),
         # LightGBM's `ndcg`, and its `map` without a cut (cut at k it divides by min(k, relevant
         # documents), where we divide by all relevant documents).

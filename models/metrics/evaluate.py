@@ -7,17 +7,24 @@ from typing import TypeAlias
 
 import tensorflow as tf
 
+from models.metrics.batch import Batch
+from models.metrics.batch import to_batch
 from models.metrics.contract import PRESETS
 from models.metrics.contract import Empty
 from models.metrics.contract import MetricContract
 from models.metrics.measures import MEASURES
+from models.metrics.names import SUBTOPIC
 from models.metrics.names import UNCUT
 from models.metrics.names import Kind
 from models.metrics.names import Metric
 from models.metrics.ranking import Ranking
 from models.metrics.ranking import rank
+from models.metrics.weighting import list_weights
 
 TensorLike: TypeAlias = tf.types.experimental.TensorLike
+
+_UNBOUNDED = frozenset({Kind.DCG, Kind.ALPHA_DCG, Kind.PWA})
+"""The metrics without a highest value, so that there is none to give to an empty list."""
 
 
 def evaluate(
@@ -34,24 +41,32 @@ def evaluate(
     The mean of a metric over lists, however they were batched, is sum(values * weights) /
     sum(weights): see `mean_metrics`. A list without a document is no list: its value and weight
     are 0. ARP weighs a list by its sum of labels and OPA by its number of pairs, and so skip a list
-    that has none; for the other metrics a list counts 1, and the contract says what it counts if no
-    document is relevant. A NaN score of a document makes all values of its list NaN: a broken model
-    has no rank.
+    that has none; for the other metrics a list counts 1, or in a weighted metric the mean weight of
+    its relevant documents, and the contract says what it counts if none is relevant. A NaN score of
+    a document makes all values of its list NaN: a broken model has no rank.
+
+    Weights are for the weighted metrics alone, which are TF-Ranking's: they are factors in the sums
+    of `models.metrics.measures`, and a document without a positive weight is none (but for
+    subtopics, where it keeps its rank). They are sorted apart, so that asking for both kinds of
+    metrics sorts twice.
 
     Args:
         scores: `[batch_size, list_size]`, higher is better. Float64 is computed in float64,
-            everything else in float32.
+            everything else in float32. Any tensor here may be ragged.
         labels: `[batch_size, list_size]`, graded relevance; negative where there is no document.
+            For the metrics of subtopics `[batch_size, list_size, n_subtopics]`: a document has no
+            label that is not negative; where it has some, a negative one stands for 0.
         metrics: at least one.
         mask: `[batch_size, list_size]`, False where there is no document; `None`: the labels tell.
         contract: the conventions.
-        weights: `[batch_size]` or `[batch_size, 1]`, the weight of each list; `None`: 1 each.
+        weights: `[batch_size]` or `[batch_size, 1]`, the weight of each list, or `[batch_size,
+            list_size]`, of each document.
 
     Returns:
         The values and their weights, each `[batch_size, len(metrics)]`, of the type computed in.
 
     Raises:
-        ValueError: where a shape is wrong or there is no metric.
+        ValueError: where a shape is wrong, there is no metric, or a weighted one has no weights.
 
     >>> values, weights = evaluate(
     ...     [[3.0, 1.0, 2.0]], [[0.0, 1.0, 1.0]], metrics=[Metric(Kind.MRR), Metric(Kind.HITS, 1)]
@@ -59,19 +74,16 @@ def evaluate(
     >>> values.numpy().tolist(), weights.numpy().tolist()
     ([[0.5, 0.0]], [[1.0, 1.0]])
     """
-    if not metrics:
-        raise ValueError("metrics: expected at least one")
-    scores, labels, mask = _lists(scores, labels, mask)
-    broken = tf.math.is_nan(scores)
-    usable = tf.where(broken, tf.zeros_like(scores), scores)
-    ranking = rank(usable, labels, mask=mask, contract=contract)
-    list_weights = _list_weights(ranking, weights)
-    measured = [_measure(ranking, metric) for metric in metrics]
+    batch = to_batch(scores, labels, mask, weights)
+    _check(metrics, batch)
+    rankings = {
+        weighted: _ranked(batch, contract, weighted=weighted)
+        for weighted in {metric.weighted for metric in metrics}
+    }
+    measured = [_measure(*rankings[metric.weighted], metric) for metric in metrics]
     values = tf.stack([value for value, _ in measured], axis=1)
     counts = tf.stack([count for _, count in measured], axis=1)
-    no_number = tf.constant(float("nan"), values.dtype)
-    values = tf.where(tf.reduce_any(broken & mask, axis=1)[:, None], no_number, values)
-    return values, counts * list_weights[:, None]
+    return values, counts
 
 
 def mean_metrics(values: TensorLike, weights: TensorLike) -> tf.Tensor:
@@ -88,44 +100,40 @@ def mean_metrics(values: TensorLike, weights: TensorLike) -> tf.Tensor:
     return total / tf.reduce_sum(weights, axis=0)
 
 
-def _lists(
-    scores: TensorLike, labels: TensorLike, mask: TensorLike | None
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns scores and labels in the type to compute in, and where there are documents."""
-    scores, labels = tf.convert_to_tensor(scores), tf.convert_to_tensor(labels)
-    dtype = tf.float64 if scores.dtype == tf.float64 else tf.float32
-    scores, labels = tf.cast(scores, dtype), tf.cast(labels, dtype)
-    given = tf.ones_like(labels, tf.bool) if mask is None else tf.cast(mask, tf.bool)
-    if scores.shape.rank not in (2, None):
-        raise ValueError(f"scores: expected [batch_size, list_size], found {scores.shape}")
-    for name, tensor in (("labels", labels), ("mask", given)):
-        if not scores.shape.is_compatible_with(tensor.shape):
-            raise ValueError(
-                f"{name}: expected the shape of the scores {scores.shape}, found {tensor.shape}"
-            )
-    return scores, labels, given & (labels >= 0.0)
+def _check(metrics: Sequence[Metric], batch: Batch) -> None:
+    if not metrics:
+        raise ValueError("metrics: expected at least one")
+    subtopics = batch.labels.shape.rank == 3
+    for metric in metrics:
+        if (metric.kind in SUBTOPIC) != subtopics:
+            axes = "batch_size, list_size" + (", n_subtopics" if not subtopics else "")
+            raise ValueError(f"labels: {metric.name} needs [{axes}], found {batch.labels.shape}")
+        if metric.weighted and batch.weights is None:
+            raise ValueError(f"weights: {metric.name} needs them, found none")
 
 
-def _list_weights(ranking: Ranking, weights: TensorLike | None) -> tf.Tensor:
-    """Returns the weight of each list, 0 where it has no document, `[batch_size]`."""
-    is_list = tf.cast(ranking.document_count > 0.0, ranking.labels.dtype)
-    if weights is None:
-        return is_list
-    weights = tf.cast(weights, ranking.labels.dtype)
-    if weights.shape.rank not in (1, 2) or weights.shape[1:].num_elements() != 1:
-        raise ValueError(f"weights: expected [batch_size], found {weights.shape}")
-    return is_list * tf.reshape(weights, [-1])
+def _ranked(batch: Batch, contract: MetricContract, *, weighted: bool) -> tuple[Ranking, tf.Tensor]:
+    """Returns the ranking for weighted metrics or others, and which lists have a NaN score."""
+    mask, weights = batch.mask, batch.weights if weighted else None
+    if weights is not None and batch.labels.shape.rank == 2:
+        mask = mask & (weights > 0.0)
+    broken = tf.math.is_nan(batch.scores)
+    usable = tf.where(broken, tf.zeros_like(batch.scores), batch.scores)
+    ranking = rank(usable, batch.labels, mask=mask, weights=weights, contract=contract)
+    return ranking, tf.reduce_any(broken & mask, axis=1)
 
 
-def _measure(ranking: Ranking, metric: Metric) -> tuple[tf.Tensor, tf.Tensor]:
+def _measure(ranking: Ranking, broken: tf.Tensor, metric: Metric) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the value of each list and how much it counts, `[batch_size]` each."""
     value, mass = MEASURES[metric.kind](ranking, metric.topn)
-    if metric.kind in UNCUT:
-        return value, mass
-    empty = ranking.contract.empty
-    is_empty = tf.equal(mass, 0.0)
-    if empty is Empty.ONE and metric.kind is not Kind.DCG:
-        is_list = tf.cast(ranking.document_count > 0.0, value.dtype)
-        value = tf.where(is_empty, is_list, value)
-    skipped = is_empty & (empty is Empty.SKIP)
-    return value, tf.where(skipped, tf.zeros_like(mass), tf.ones_like(mass))
+    weight = mass
+    if metric.kind not in UNCUT:
+        empty, is_empty = ranking.contract.empty, tf.equal(mass, 0.0)
+        if empty is Empty.ONE and metric.kind not in _UNBOUNDED:
+            is_list = tf.cast(ranking.document_count > 0.0, value.dtype)
+            value = tf.where(is_empty, is_list, value)
+        weight = list_weights(ranking, metric.kind)
+        if empty is Empty.SKIP:
+            weight = tf.where(is_empty, tf.zeros_like(weight), weight)
+    no_number = tf.constant(float("nan"), value.dtype)
+    return tf.where(broken, no_number, value), weight

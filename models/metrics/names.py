@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from data.errors import InputError
@@ -31,24 +32,38 @@ class Kind(enum.Enum):
     """Average relevance position: the mean rank of a document, weighted by label."""
     OPA = "opa"
     """Ordered pair accuracy: the share of pairs of unlike labels that stand in the right order."""
+    BPREF = "bpref"
+    """Binary preference: how few irrelevant documents stand above the relevant ones."""
+    PWA = "pwa"
+    """Position weighted average: the mean label, a rank weighing its reciprocal."""
+    PRECISION_IA = "precision_ia"
+    """Intent-aware precision: the mean over subtopics of the precision for each."""
+    ALPHA_DCG = "alpha_dcg"
+    """Discounted cumulative gain in which a subtopic is worth less each time it comes up again."""
 
 
 UNCUT = frozenset({Kind.ARP, Kind.OPA})
 """The metrics that take no cut-off. They average over labels and pairs rather than over lists."""
 
-_SPELLING = re.compile(r"([a-z]+)(?:[@_]([0-9]+))?")
+SUBTOPIC = frozenset({Kind.PRECISION_IA, Kind.ALPHA_DCG})
+"""The metrics of labels by subtopic, `[batch_size, list_size, n_subtopics]`."""
+
+_WEIGHTED = "weighted_"
+_SPELLING = re.compile(rf"({_WEIGHTED})?([a-z_]+?)(?:[@_]([0-9]+))?")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: its kind, and how many of the top documents it looks at (`None`: all).
+    """One metric: its kind, how many of the top documents it looks at (`None`: all), and whether
+    documents count by their weights.
 
-    >>> Metric(Kind.NDCG, 10).name, Metric(Kind.ARP).higher_is_better
-    ('ndcg@10', False)
+    >>> Metric(Kind.NDCG, 10).name, Metric(Kind.ARP, weighted=True).name
+    ('ndcg@10', 'weighted_arp')
     """
 
     kind: Kind
     topn: int | None = None
+    weighted: bool = False
 
     def __post_init__(self) -> None:
         """Refuses a cut-off below 1, and any for the metrics that take none."""
@@ -61,8 +76,9 @@ class Metric:
 
     @property
     def name(self) -> str:
-        """The canonical name, such as "ndcg@10"."""
-        return self.kind.value if self.topn is None else f"{self.kind.value}@{self.topn}"
+        """The canonical name, such as "ndcg@10" or "weighted_ndcg@10"."""
+        cut = "" if self.topn is None else f"@{self.topn}"
+        return f"{_WEIGHTED if self.weighted else ''}{self.kind.value}{cut}"
 
     @property
     def higher_is_better(self) -> bool:
@@ -73,15 +89,37 @@ class Metric:
 def parse_metric(text: str) -> Metric:
     """Returns the metric of that name, such as "mrr" or "ndcg@10" ("ndcg_10" is read as well).
 
-    Raises `InputError`, with the near miss, for a name that is none.
+    "weighted_" in front makes it weighted. Raises `InputError`, with the near miss, for a name
+    that is none.
 
-    >>> parse_metric("ndcg@10")
-    Metric(kind=<Kind.NDCG: 'ndcg'>, topn=10)
+    >>> parse_metric("weighted_ndcg@10")
+    Metric(kind=<Kind.NDCG: 'ndcg'>, topn=10, weighted=True)
     """
     kinds = {kind.value: kind for kind in Kind}
     spelling = _SPELLING.fullmatch(text)
-    if spelling is None or spelling[1] not in kinds:
-        word = re.split("[@_]", text.lower())[0]
-        near = did_you_mean(word, kinds) or f" Expected one of {', '.join(kinds)}."
+    if spelling is None or spelling[2] not in kinds:
+        word = re.sub("_?[0-9]*$", "", text.lower().split("@")[0])
+        near = did_you_mean(word, [*kinds, *(_WEIGHTED + kind for kind in kinds)])
+        near = near or f" Expected one of {', '.join(kinds)}."
         raise InputError(f"metric: unknown {text!r}.{near}")
-    return Metric(kinds[spelling[1]], None if spelling[2] is None else int(spelling[2]))
+    topn = None if spelling[3] is None else int(spelling[3])
+    return Metric(kinds[spelling[2]], topn, weighted=spelling[1] is not None)
+
+
+def check_pipeline_metrics(names: Iterable[str], *, weight: str) -> None:
+    """Refuses the metrics that a pipeline cannot compute, with `InputError`.
+
+    Args:
+        names: the metrics that its configuration names.
+        weight: the column of document weights; empty if there is none.
+
+    >>> check_pipeline_metrics(["ndcg@10", "weighted_ndcg@10"], weight="importance")
+    """
+    for metric in map(parse_metric, names):
+        if metric.kind in SUBTOPIC:
+            raise InputError(
+                f"evaluation.metrics: {metric.name!r} needs a label for each subtopic; a pipeline's"
+                " documents have one label"
+            )
+        if metric.weighted and not weight:
+            raise InputError(f"evaluation.metrics: {metric.name!r} needs features.weight")

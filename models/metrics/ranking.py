@@ -23,8 +23,11 @@ class Ranking:
 
     Attributes:
         scores: `[batch_size, list_size]`, descending; -inf for padding.
-        labels: `[batch_size, list_size]`, 0 for padding.
+        labels: `[batch_size, list_size]`, 0 for padding; with subtopics the sum over them.
         documents: `[batch_size, list_size]`, 1 for a document and 0 for padding.
+        weights: `[batch_size, list_size]`, the weight of a document and 0 for padding.
+        topics: `[batch_size, list_size, n_subtopics]`, the label for each subtopic, 0 for padding;
+            `None` where there are no subtopics.
         groups: `[batch_size, list_size]` int32, the tie group of a document, numbered through the
             batch; `None` where each document is its own.
         contract: the conventions.
@@ -33,6 +36,8 @@ class Ranking:
     scores: tf.Tensor
     labels: tf.Tensor
     documents: tf.Tensor
+    weights: tf.Tensor
+    topics: tf.Tensor | None
     groups: tf.Tensor | None
     contract: MetricContract
 
@@ -44,6 +49,8 @@ class Ranking:
     @cached_property
     def discounts(self) -> tf.Tensor:
         """The weight of each rank, `[1, list_size]`."""
+        if self.contract.discount is Discount.RECIPROCAL:
+            return 1.0 / self.ranks
         # log2(2) = 1, so the first two ranks of LETOR need no case of their own.
         shifted = {
             Discount.LOG2: self.ranks + 1.0,
@@ -56,29 +63,38 @@ class Ranking:
         """The gain of each document, `[batch_size, list_size]`."""
         if self.contract.gain is Gain.LINEAR:
             return self.labels
+        if self.contract.gain is Gain.BINARY:
+            return self.relevant
         return tf.pow(tf.constant(2.0, self.labels.dtype), self.labels) - 1.0
 
     @cached_property
     def expected_gains(self) -> tf.Tensor:
-        """The gain at each rank, `[batch_size, list_size]`."""
-        return self.tie_mean(self.gains)
+        """The weighted gain at each rank, `[batch_size, list_size]`."""
+        return self.tie_mean(self.weights * self.gains)
 
     @cached_property
     def ideal_gains(self) -> tf.Tensor:
-        """The gains in their best order, `[batch_size, list_size]`."""
-        return tf.sort(self.gains, axis=1, direction="DESCENDING")
+        """The weighted gains in their best order, `[batch_size, list_size]`."""
+        return tf.sort(self.weights * self.gains, axis=1, direction="DESCENDING")
+
+    @cached_property
+    def relevant(self) -> tf.Tensor:
+        """1 for a document relevant (to any subtopic) and 0 else, `[batch_size, list_size]`."""
+        if self.topics is None:
+            found = self.labels >= self.contract.relevant_from
+        else:
+            found = tf.reduce_any(self.topics >= self.contract.relevant_from, axis=2)
+        return tf.cast(found, self.labels.dtype)
 
     @cached_property
     def relevance(self) -> tf.Tensor:
         """The probability of a relevant document at each rank, `[batch_size, list_size]`."""
-        relevant = self.labels >= self.contract.relevant_from
-        return self.tie_mean(tf.cast(relevant, self.labels.dtype))
+        return self.tie_mean(self.relevant)
 
     @cached_property
     def relevant_count(self) -> tf.Tensor:
         """The number of relevant documents, `[batch_size]`."""
-        # The sum of a group's means may be 1 ulp off a whole number, and never is near 1/2.
-        return tf.round(tf.reduce_sum(self.relevance, axis=1))
+        return tf.reduce_sum(self.relevant, axis=1)
 
     @cached_property
     def first_relevant(self) -> tf.Tensor:
@@ -104,10 +120,10 @@ class Ranking:
             return ones, ones
         segments = tf.reshape(self.groups, [-1])
         totals = tf.math.unsorted_segment_sum(tf.reshape(ones, [-1]), segments, tf.size(segments))
-        sizes = tf.gather(totals, self.groups)
-        # The ranks of a group of n have the mean first + (n - 1) / 2.
-        first = self.tie_mean(self.ranks * ones) - (sizes - 1.0) / 2.0
-        return sizes, self.ranks - first + 1.0
+        firsts = tf.reshape(self.ranks * ones, [-1])
+        firsts = tf.math.unsorted_segment_min(firsts, segments, tf.size(segments))
+        place = self.ranks - tf.gather(firsts, self.groups) + 1.0
+        return tf.gather(totals, self.groups), place
 
     def tie_mean(self, values: tf.Tensor) -> tf.Tensor:
         """Returns the mean of the values over each tie group, `[batch_size, list_size]`."""
@@ -117,6 +133,14 @@ class Ranking:
         means = tf.math.unsorted_segment_mean(tf.reshape(values, [-1]), segments, tf.size(segments))
         return tf.gather(means, self.groups)
 
+    def above(self, values: tf.Tensor) -> tf.Tensor:
+        """Returns the sum of the values over the tie groups above, in the shape of the values."""
+        sums = tf.cumsum(values, axis=1, exclusive=True)
+        if self.groups is None:
+            return sums
+        _, place = self.tie_places
+        return tf.gather(sums, tf.cast(self.ranks - place, tf.int32), batch_dims=1)
+
     def top(self, topn: int | None) -> tf.Tensor:
         """Returns 1 for the first `topn` ranks and 0 after, `[1, list_size]`."""
         if topn is None:
@@ -125,13 +149,23 @@ class Ranking:
 
 
 def rank(
-    scores: tf.Tensor, labels: tf.Tensor, *, mask: tf.Tensor, contract: MetricContract
+    scores: tf.Tensor,
+    labels: tf.Tensor,
+    *,
+    mask: tf.Tensor,
+    weights: tf.Tensor | None = None,
+    contract: MetricContract,
 ) -> Ranking:
     """Sorts each list by score, best first.
 
-    `scores` and `labels` are `[batch_size, list_size]` of one float type, `mask` is bool and
-    False where there is no document. No score may be NaN.
+    `scores`, `labels` and `weights` (`None`: 1 each) are `[batch_size, list_size]` of one float
+    type, labels may have a third axis for subtopics, `mask` is bool and False where there is no
+    document. No score may be NaN.
     """
+    topics = None
+    if labels.shape.rank == 3:
+        topics = tf.maximum(labels, 0.0)
+        labels = tf.reduce_sum(topics, axis=2)
     infinity = tf.constant(float("inf"), scores.dtype)
     # A sort may tell -0.0 from 0.0, the comparison of scores does not.
     scores = tf.where(scores == 0.0, tf.zeros_like(scores), scores)
@@ -142,13 +176,21 @@ def rank(
     by_score = tf.argsort(keys, axis=1, direction="DESCENDING", stable=True)
     order = tf.gather(order, by_score, batch_dims=1)
     scores = tf.gather(keys, by_score, batch_dims=1)
-    documents = tf.gather(mask, order, batch_dims=1)
-    labels = tf.where(documents, tf.gather(labels, order, batch_dims=1), tf.zeros_like(labels))
+    found = tf.gather(mask, order, batch_dims=1)
+    documents = tf.cast(found, scores.dtype)
+
+    def sort(values: tf.Tensor) -> tf.Tensor:
+        values = tf.gather(values, order, batch_dims=1)
+        kept = found if values.shape.rank == 2 else found[:, :, tf.newaxis]
+        return tf.where(kept, values, tf.zeros_like(values))
+
     return Ranking(
         scores=scores,
-        labels=labels,
-        documents=tf.cast(documents, scores.dtype),
-        groups=_tie_groups(scores, documents) if contract.ties is Ties.EXPECTED else None,
+        labels=sort(labels),
+        documents=documents,
+        weights=documents if weights is None else sort(weights),
+        topics=None if topics is None else sort(topics),
+        groups=_tie_groups(scores, found) if contract.ties is Ties.EXPECTED else None,
         contract=contract,
     )
 

@@ -10,7 +10,10 @@ import pytest
 import tensorflow as tf
 
 from models.metrics import PRESETS
+from models.metrics import UNCUT
+from models.metrics import Discount
 from models.metrics import Empty
+from models.metrics import Gain
 from models.metrics import Kind
 from models.metrics import Metric
 from models.metrics import MetricContract
@@ -18,6 +21,8 @@ from models.metrics import Ties
 from models.metrics import evaluate
 from models.metrics import mean_metrics
 from models.metrics import preset
+from tests.models.metric_cases import FLAT
+from tests.models.metric_cases import cuts
 
 LABELS = [0.0, 2.0, 0.0, 1.0, 4.0, 0.5]
 """The labels of one list in the order of its scores."""
@@ -30,6 +35,11 @@ def _dcg(labels: list[float], k: int) -> float:
 
 def _relevant_ranks(labels: list[float], k: int) -> list[int]:
     return [rank for rank, label in enumerate(labels[:k], 1) if label >= 1]
+
+
+def _judged(labels: list[float]) -> tuple[int, int]:
+    relevant = len(_relevant_ranks(labels, len(labels)))
+    return relevant, len(labels) - relevant
 
 
 FORMULAS: dict[Kind, Callable[[list[float], int], float]] = {
@@ -47,18 +57,48 @@ FORMULAS: dict[Kind, Callable[[list[float], int], float]] = {
     Kind.OPA: lambda y, _: (
         sum(a > b for i, a in enumerate(y) for b in y[i:]) / sum(a > b for a in y for b in y)
     ),
+    Kind.BPREF: lambda y, k: (
+        sum(
+            1 - min(r - i, len(_relevant_ranks(y, len(y)))) / min(_judged(y))
+            for i, r in enumerate(_relevant_ranks(y, k), 1)
+        )
+        / _judged(y)[0]
+    ),
+    Kind.PWA: lambda y, k: (
+        sum(label / rank for rank, label in enumerate(y[:k], 1))
+        / sum(1 / rank for rank in range(1, min(k, len(y)) + 1))
+    ),
 }
-CASES = [
-    (kind, topn)
-    for kind in Kind
-    for topn in ((None,) if kind in (Kind.ARP, Kind.OPA) else (None, 1, 2, 3, 5, 9))
-]
+METRICS = [Metric(kind) for kind in FLAT]
 
 
-@pytest.mark.parametrize(("kind", "topn"), CASES)
-def test_value_is_the_formula(kind: Kind, topn: int | None) -> None:
-    values, _ = evaluate([SCORES], [LABELS], metrics=[Metric(kind, topn)])
-    assert values.numpy()[0, 0] == pytest.approx(FORMULAS[kind](LABELS, topn or 6), rel=1e-6)
+@pytest.mark.parametrize("metric", cuts(FLAT, 1, 2, 3, 5, 9), ids=lambda metric: metric.name)
+def test_value_is_the_formula(metric: Metric) -> None:
+    values, _ = evaluate([SCORES], [LABELS], metrics=[metric])
+    expected = FORMULAS[metric.kind](LABELS, metric.topn or 6)
+    assert values.numpy()[0, 0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_bpref_counts_irrelevant_documents_up_to_the_relevant() -> None:
+    """Of R = 2 relevant, the second stands below three irrelevant, which count as two."""
+    scores, labels = [[6.0, 5.0, 4.0, 3.0, 2.0]], [[1.0, 0.0, 0.0, 0.0, 1.0]]
+    values, _ = evaluate(scores, labels, metrics=[Metric(Kind.BPREF)])
+    assert values.numpy()[0, 0] == pytest.approx((1 + (1 - 2 / 2)) / 2)
+    # With N = 1 below R = 3, TREC divides by 1 and the paper by 3.
+    scores, labels = [[4.0, 3.0, 2.0, 1.0]], [[0.0, 1.0, 1.0, 1.0]]
+    trec, _ = evaluate(scores, labels, metrics=[Metric(Kind.BPREF)])
+    paper, _ = evaluate(
+        scores, labels, metrics=[Metric(Kind.BPREF)], contract=MetricContract(trec_bpref=False)
+    )
+    assert (trec.numpy()[0, 0], paper.numpy()[0, 0]) == (0, pytest.approx(2 / 3))
+
+
+def test_binary_gain_and_reciprocal_discount() -> None:
+    contract = MetricContract(gain=Gain.BINARY, discount=Discount.RECIPROCAL, relevant_from=2.0)
+    values, _ = evaluate(
+        [[3.0, 2.0, 1.0]], [[2.0, 1.0, 4.0]], metrics=[Metric(Kind.DCG)], contract=contract
+    )
+    assert values.numpy()[0, 0] == pytest.approx(1 + 1 / 3)
 
 
 def test_gain_discount_and_threshold_are_the_contract() -> None:
@@ -90,24 +130,22 @@ def test_ideal_ranking_is_over_the_whole_list() -> None:
     ("empty", "value", "weight"), [(Empty.ZERO, 0, 1), (Empty.ONE, 1, 1), (Empty.SKIP, 0, 0)]
 )
 def test_list_without_relevant_document(empty: Empty, value: float, weight: float) -> None:
-    """ARP and OPA have nothing to weigh there; no DCG is above 0."""
-    metrics = [Metric(kind) for kind in Kind]
+    """ARP and OPA have nothing to weigh there; no DCG and no mean label is above 0."""
     values, weights = evaluate(
-        [[1.0, 2.0]], [[0.0, 0.0]], metrics=metrics, contract=MetricContract(empty=empty)
+        [[1.0, 2.0]], [[0.0, 0.0]], metrics=METRICS, contract=MetricContract(empty=empty)
     )
-    for metric, got, counted in zip(metrics, values.numpy()[0], weights.numpy()[0], strict=True):
-        pooled = metric.kind in (Kind.ARP, Kind.OPA)
-        assert got == (0 if pooled or metric.kind is Kind.DCG else value), metric.name
+    for metric, got, counted in zip(METRICS, values.numpy()[0], weights.numpy()[0], strict=True):
+        pooled = metric.kind in UNCUT
+        unbounded = metric.kind in (Kind.DCG, Kind.PWA)
+        assert got == (0 if pooled or unbounded else value), metric.name
         assert counted == (0 if pooled else weight), metric.name
 
 
-def test_weights_are_of_lists_of_labels_and_of_pairs() -> None:
+def test_lists_weigh_1_or_their_labels_or_their_pairs() -> None:
     metrics = [Metric(Kind.NDCG), Metric(Kind.ARP), Metric(Kind.OPA)]
     scores, labels = [[3.0, 2.0, 1.0]] * 2, [[2.0, 1.0, 0.0], [1.0, -1.0, -1.0]]
-    _, weights = evaluate(scores, labels, metrics=metrics, weights=[0.5, 4.0])
-    np.testing.assert_allclose(weights, [[0.5, 0.5 * 3, 0.5 * 3], [4.0, 4.0 * 1, 0.0]])
-    _, same = evaluate(scores, labels, metrics=metrics, weights=[[0.5], [4.0]])
-    np.testing.assert_array_equal(weights, same)
+    _, weights = evaluate(scores, labels, metrics=metrics)
+    np.testing.assert_allclose(weights, [[1, 3, 3], [1, 1, 0]])
 
 
 def test_mean_leaves_out_what_does_not_count() -> None:
@@ -120,8 +158,7 @@ def test_nan_score_of_a_document_has_no_value_and_of_padding_no_effect() -> None
     scores = [[math.nan, 1.0, 2.0], [1.0, 2.0, math.nan]]
     labels = [[1.0, 0.0, 2.0], [0.0, 1.0, -1.0]]
     for contract in PRESETS.values():
-        metrics = [Metric(kind) for kind in Kind]
-        values, _ = evaluate(scores, labels, metrics=metrics, contract=contract)
+        values, _ = evaluate(scores, labels, metrics=METRICS, contract=contract)
         assert np.isnan(values.numpy()[0]).all()
         assert np.isfinite(values.numpy()[1]).all()
 
@@ -169,5 +206,15 @@ def test_wrong_shapes_are_refused() -> None:
         ValueError, match=r"^mask: expected the shape of the scores \(1, 1\), found \(1,\)$"
     ):
         evaluate([[1.0]], [[1.0]], metrics=metrics, mask=[True])
-    with pytest.raises(ValueError, match=r"^weights: expected \[batch_size\], found \(1, 2\)$"):
-        evaluate([[1.0, 2.0]], [[1.0, 0.0]], metrics=metrics, weights=[[1.0, 1.0]])
+
+
+def test_ragged_lists_are_padded_ones() -> None:
+    scores, labels = [[1.0, 3.0], [5.0], [2.0, 4.0, 3.0]], [[1.0, 0.0], [1.0], [0.0, 1.0, 2.0]]
+    ragged = evaluate(tf.ragged.constant(scores), tf.ragged.constant(labels), metrics=METRICS)
+    padded = evaluate(
+        [row + [9.0] * (3 - len(row)) for row in scores],
+        [row + [-1.0] * (3 - len(row)) for row in labels],
+        metrics=METRICS,
+    )
+    for one, other in zip(ragged, padded, strict=True):
+        np.testing.assert_array_equal(one, other)

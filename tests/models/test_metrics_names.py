@@ -10,11 +10,13 @@ from data.errors import InputError
 from models.metrics import PRESETS
 from models.metrics import Discount
 from models.metrics import Empty
+from models.metrics import EmptyWeight
 from models.metrics import Gain
 from models.metrics import Kind
 from models.metrics import Metric
 from models.metrics import MetricContract
 from models.metrics import Ties
+from models.metrics import check_pipeline_metrics
 from models.metrics import parse_metric
 from models.metrics import preset
 from models.metrics.measures import MEASURES
@@ -34,11 +36,20 @@ from models.metrics.measures import MEASURES
         ("hits@10", Metric(Kind.HITS, 10)),
         ("arp", Metric(Kind.ARP)),
         ("opa", Metric(Kind.OPA)),
+        ("bpref", Metric(Kind.BPREF)),
+        ("pwa@5", Metric(Kind.PWA, 5)),
+        ("precision_ia", Metric(Kind.PRECISION_IA)),
+        ("precision_ia_5", Metric(Kind.PRECISION_IA, 5)),
+        ("alpha_dcg@10", Metric(Kind.ALPHA_DCG, 10)),
+        ("weighted_ndcg@10", Metric(Kind.NDCG, 10, weighted=True)),
+        ("weighted_alpha_dcg_10", Metric(Kind.ALPHA_DCG, 10, weighted=True)),
+        ("weighted_arp", Metric(Kind.ARP, weighted=True)),
     ],
 )
 def test_name_and_back(text: str, metric: Metric) -> None:
     assert parse_metric(text) == metric
-    assert metric.name == text.replace("_", "@")
+    assert metric.name == re.sub(r"_(\d+)$", r"@\1", text)
+    assert parse_metric(metric.name) == metric
 
 
 def test_every_kind_has_a_formula_and_a_direction() -> None:
@@ -55,8 +66,13 @@ def test_every_kind_has_a_formula_and_a_direction() -> None:
         (
             "xyz",
             "metric: unknown 'xyz'. "
-            "Expected one of ndcg, dcg, mrr, map, precision, recall, hits, arp, opa.",
+            "Expected one of ndcg, dcg, mrr, map, precision, recall, hits, arp, opa, bpref, pwa, "
+            "precision_ia, alpha_dcg.",
         ),
+        ("alpha_ndcg@5", "metric: unknown 'alpha_ndcg@5'. Did you mean 'alpha_dcg'?"),
+        ("weigthed_ndcg", "metric: unknown 'weigthed_ndcg'. Did you mean 'weighted_ndcg'?"),
+        ("weighted_ndgc", "metric: unknown 'weighted_ndgc'. Did you mean 'weighted_ndcg'?"),
+        ("weighted_arp@3", "metric: 'weighted_arp@3': arp takes no cut-off"),
         ("ndcg@0", "metric: 'ndcg@0': expected a cut-off of 1 or more"),
         ("arp@10", "metric: 'arp@10': arp takes no cut-off"),
         ("opa_3", "metric: 'opa@3': opa takes no cut-off"),
@@ -86,7 +102,10 @@ def test_preset_describes_itself(name: str, text: str) -> None:
 
 def test_every_contract_has_a_text_of_its_own() -> None:
     contracts = [
-        MetricContract(gain, discount, ties, empty, threshold)
+        MetricContract(gain, discount, ties, empty, threshold, 0, alpha, bpref, weight)
+        for alpha in (0.5, 0.25)
+        for bpref in (True, False)
+        for weight in EmptyWeight
         for gain in Gain
         for discount in Discount
         for ties in Ties
@@ -118,3 +137,27 @@ def test_threshold_that_makes_everything_relevant(threshold: float) -> None:
         match=rf"^metric contract: relevant_from: expected a label above 0, found {threshold!r}$",
     ):
         MetricContract(relevant_from=threshold)
+
+
+@pytest.mark.parametrize("alpha", [-0.1, 1.5, float("nan")])
+def test_alpha_that_is_no_share(alpha: float) -> None:
+    with pytest.raises(
+        InputError,
+        match=rf"^metric contract: alpha: expected a number from 0 to 1, found {alpha!r}$",
+    ):
+        MetricContract(alpha=alpha)
+
+
+def test_what_a_pipeline_cannot_compute() -> None:
+    check_pipeline_metrics(["ndcg@10", "weighted_ndcg@10", "bpref"], weight="importance")
+    check_pipeline_metrics(["ndcg@10", "bpref"], weight="")
+    with pytest.raises(
+        InputError,
+        match=r"^evaluation.metrics: 'alpha_dcg@5' needs a label for each subtopic;"
+        r" a pipeline's documents have one label$",
+    ):
+        check_pipeline_metrics(["ndcg@10", "alpha_dcg@5"], weight="importance")
+    with pytest.raises(
+        InputError, match=r"^evaluation.metrics: 'weighted_ndcg@10' needs features.weight$"
+    ):
+        check_pipeline_metrics(["ndcg@10", "weighted_ndcg@10"], weight="")

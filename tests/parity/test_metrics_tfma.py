@@ -18,7 +18,7 @@ from models.metrics import preset
 tfma = pytest.importorskip("tensorflow_model_analysis")
 
 CUTS = (1, 3, 5, 10)
-METRICS = [parse_metric(f"ndcg@{cut}") for cut in CUTS]
+METRICS = [parse_metric(f"weighted_ndcg@{cut}") for cut in CUTS]
 Lists = list[tuple[NDArray[np.float64], NDArray[np.float64], float]]
 
 
