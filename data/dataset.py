@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import tensorflow as tf
 
+from data import bucketing
 from data import columnar
 from data import transformed as transformed_lib
 from data.errors import InputError
@@ -31,12 +33,14 @@ class Shapes:
       list_size: Documents per list, longer lists are cut; None pads to the batch's longest list.
       static: Whether all batches have one shape and 32-bit ids, for XLA and TPUs. Batches then
         run on from one epoch to the next; otherwise an epoch's last batch may be smaller.
+      by_length: Whether lists of like length share a batch, for models that compute padding.
       label_weights: The weight of a document by its grade, from grade 0 on; empty: none.
     """
 
     batch_size: int
     list_size: int | None = None
     static: bool = False
+    by_length: bool = False
     label_weights: tuple[float, ...] = ()
 
 
@@ -66,20 +70,26 @@ def count(files: Sequence[str], transformed: TransformedSpec) -> Counts:
     Raises:
       InputError: There is nothing to learn from: no document, or the same label everywhere.
     """
-    seen: set[float] = set()
+    seen: dict[str, set[float]] = {name: set() for name in transformed.spec.targets}
     lists = documents = longest = 0
     for serialized in read(files).batch(1024):
-        labels = transformed_lib.parse(serialized, transformed)[transformed.spec.label]
-        seen.update(tf.unique(labels.flat_values)[0].numpy().tolist())
-        sizes = labels.row_lengths().numpy()
+        labels = transformed_lib.parse(serialized, transformed)
+        for name, grades in seen.items():
+            found = tf.unique(labels[name].flat_values)[0].numpy().tolist()
+            grades.update(grade for grade in found if grade >= 0)
+        sizes = labels[transformed.spec.label].row_lengths().numpy()
         lists, documents = lists + len(sizes), documents + int(sizes.sum())
         longest = max(longest, int(sizes.max()))
-    if len(seen) < 2:
-        found = f"all {documents} labels are {seen.pop():g}" if seen else "there are no documents"
-        raise InputError(
-            f"train: label '{transformed.spec.label}': {found}; expected at least two grades"
-        )
+    for name, grades in seen.items():
+        if len(grades) < 2:
+            _refuse(name, grades, documents)
     return Counts(lists, documents, longest)
+
+
+def _refuse(name: str, grades: set[float], documents: int) -> None:
+    found = f"all {documents} labels are {min(grades):g}" if grades else "there are no labels"
+    found = found if documents else "there are no documents"
+    raise InputError(f"train: label '{name}': {found}; expected at least two grades")
 
 
 def training(
@@ -102,8 +112,14 @@ def training(
       seed: Fixes the order.
       shard: Into how many parts the lists are divided, and which of them is wanted.
     """
-    lists = read(files).shard(*shard).cache()
-    lists = lists.shuffle(100_000, seed=seed, reshuffle_each_iteration=True)
+    lists = read(files).shard(*shard)
+    if shapes.by_length:
+        lengths = functools.partial(bucketing.stored_lengths, transformed=transformed)
+        batches = bucketing.by_length(
+            lists, lengths=lengths, batch_size=shapes.batch_size, seed=seed
+        )
+        return _batches(batches, transformed, shapes)
+    lists = lists.cache().shuffle(100_000, seed=seed, reshuffle_each_iteration=True)
     if shapes.static:
         lists = lists.repeat().batch(shapes.batch_size, drop_remainder=True)
     else:
@@ -129,7 +145,7 @@ def _batches(
         inputs = transformed_lib.to_model_inputs(tensors, transformed, list_size=list_size)
         labels = {
             name: columnar.to_dense(tensors[name], list_size=list_size, padding=LABEL_PADDING)
-            for name in (spec.label, *spec.tasks)
+            for name in spec.targets
         }
         if shapes.static:
             inputs = {name: _fix(tensor, shapes) for name, tensor in inputs.items()}

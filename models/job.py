@@ -138,10 +138,12 @@ def _batches(
     servers = config.distribution.strategy is Strategy.PARAMETER_SERVER
     # Workers of parameter servers each take all lists, in an order of their own.
     shard = (1, 0) if servers else (context.num_input_pipelines, context.input_pipeline_id)
+    alone = config.distribution.strategy is Strategy.NONE
     shapes = dataset.Shapes(
         config.batch_size if servers else loop.per_replica(config, replicas),
         config.list_size or None,
-        static=config.static or config.distribution.strategy is not Strategy.NONE,
+        static=config.static or not alone,
+        by_length=_by_length(job) and alone,
         label_weights=config.label_weights,
     )
     return dataset.training(
@@ -151,6 +153,11 @@ def _batches(
         seed=config.seed + context.input_pipeline_id,
         shard=shard,
     )
+
+
+def _by_length(job: TrainingJob) -> bool:
+    """Whether padding costs time: a model across the list computes it, unless it is cut off."""
+    return registry.family(job.family).across_list and not job.config.list_size
 
 
 def _validate(job: TrainingJob, validation: tf.data.Dataset, model: tf.keras.Model) -> Validate:

@@ -278,6 +278,11 @@ class Config:
             )
         if self.examples.hash_splits and not self.features.list_id:
             raise InputError("examples.hash_splits needs features.list_id: lists are split by it")
+        if self.features.tasks and self.examples.format is Format.LIBSVM:
+            raise InputError(
+                "features.tasks: the format 'libsvm' has one label per document, found"
+                f" {', '.join(self.features.tasks)} beside it"
+            )
         rows = self.examples.format in (Format.CSV, Format.PARQUET)
         if rows and not self.features.list_id:
             kind = self.examples.format.value

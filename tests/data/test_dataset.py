@@ -128,6 +128,12 @@ def test_grades_have_weights_that_multiply_those_of_the_documents(files: list[st
         assert weights.numpy() == pytest.approx(expected)
 
 
+def test_lists_of_like_length_share_a_batch(files: list[str]) -> None:
+    found = numbers(training(files, by_length=True))
+    assert [len(batch) for batch in found] == [2, 2, 1, 2, 2, 1]
+    assert sorted(n for batch in found[:3] for n in batch) == [0, 1, 2, 3, 4]
+
+
 def test_further_labels_come_by_name(tmp_path: Path) -> None:
     spec = FeatureSpec((Feature("x"),), label="grade", tasks=("click",))
     values = {NAME: [1.0, 2.0], "grade": [2.0, 0.0], "click": [1.0, -1.0]}
@@ -144,6 +150,9 @@ def test_further_labels_come_by_name(tmp_path: Path) -> None:
         "grade": [[2.0, 0.0]],
         "click": [[1.0, -1.0]],
     }
+    message = "^train: label 'click': all 2 labels are 1; expected at least two grades$"
+    with pytest.raises(InputError, match=message):
+        dataset.count(files, TransformedSpec(spec, {}))
 
 
 @pytest.mark.parametrize("list_size", [2, 7])
