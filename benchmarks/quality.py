@@ -72,10 +72,10 @@ from pipeline import dag
 from pipeline import decode
 from pipeline import lineage
 from pipeline import progress
-from pipeline.config import TEST
-from pipeline.config import TRAIN
-from pipeline.config import VALIDATION
 from pipeline.config import Config
+from pipeline.examples import TEST
+from pipeline.examples import TRAIN
+from pipeline.examples import VALIDATION
 from pipeline.report import table
 
 METRICS = ("ndcg@1", "ndcg@3", "ndcg@5", "ndcg@10")

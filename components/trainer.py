@@ -55,7 +55,11 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
         model.load_weights(str(Path(job.state_dir) / LATEST))
         folder = Path(fn_args.model_run_dir, LATEST_MODEL)
         export(model, job, output, folder, per_document=config["per_document"])
-    summary = {"epochs": result.epochs, "best_epoch": result.best_epoch, "best": result.best}
+    summary: dict[str, Any] = {
+        "epochs": result.epochs,
+        "best_epoch": result.best_epoch,
+        "best": result.best,
+    }
     if values := tuned(fn_args):
         summary["tuned"] = values
     Path(fn_args.model_run_dir, SUMMARY).write_text(json.dumps(summary))

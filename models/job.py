@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -71,7 +72,7 @@ class TrainingJob:
 def build(job: TrainingJob, static: bool = False) -> tf.keras.Model:
     """Builds the job's model with weights as they come."""
     family = registry.family(job.family)
-    settings = plain.from_json(family.config, job.settings)
+    settings: Any = plain.from_json(family.config, job.settings)
     outputs = job.config.outputs(job.shapes.spec.label)
     return family.build(job.shapes, settings, outputs=outputs, static=static)
 

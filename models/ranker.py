@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import tensorflow as tf
 
@@ -16,7 +17,7 @@ Outputs = Mapping[str, int]
 """For each label that is learned the number of logits per document that its loss wants."""
 Inputs = Mapping[str, tf.Tensor]
 """The model inputs of `data.transformed.to_model_inputs`."""
-Logits = tf.Tensor | dict[str, tf.Tensor]
+Logits: TypeAlias = tf.Tensor | dict[str, tf.Tensor]
 """`[batch_size, list_size]`, or `[batch_size, list_size, n]`; by label where there are several."""
 
 

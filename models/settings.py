@@ -66,7 +66,7 @@ class Settings:
         for path, value in values.items():
             table, key = _place(tables, path)
             table[key] = value
-        model = plain.decode(registry.family(self.family).config, tables[MODEL], MODEL)
+        model: Any = plain.decode(registry.family(self.family).config, tables[MODEL], MODEL)
         train = plain.decode(TrainConfig, tables[TRAIN], TRAIN)
         return dataclasses.replace(self, model=plain.to_json(model), train=plain.to_json(train))
 

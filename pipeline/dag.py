@@ -23,9 +23,9 @@ from components.schema import RankingSchema
 from components.validator import ExampleValidator
 from data import plain
 from models import registry
-from pipeline.config import TRAIN
-from pipeline.config import VALIDATION
 from pipeline.config import Config
+from pipeline.examples import TRAIN
+from pipeline.examples import VALIDATION
 
 PACKAGES = ("data", "models", "components")
 
@@ -184,8 +184,8 @@ def code_fingerprint(family: str = "") -> str:
     """
     top = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    config = top / "pipeline" / "config.py"
-    for path in sorted([config, *(p for name in PACKAGES for p in (top / name).rglob("*.py"))]):
+    settings = [top / "pipeline" / name for name in ("config.py", "examples.py")]
+    for path in sorted([*settings, *(p for name in PACKAGES for p in (top / name).rglob("*.py"))]):
         digest.update(str(path.relative_to(top)).encode() + path.read_bytes())
     own = registry.source(family)
     if own is not None:

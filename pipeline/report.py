@@ -19,9 +19,9 @@ from components.trainer import SUMMARY
 from data.readers import Format
 from models.search import spell_value
 from pipeline import lineage
-from pipeline.config import TRAIN
-from pipeline.config import VALIDATION
 from pipeline.config import Config
+from pipeline.examples import TRAIN
+from pipeline.examples import VALIDATION
 from pipeline.progress import NodeTime
 
 BEST_TRIALS = 10

@@ -19,7 +19,7 @@ from components.example_gen import executor
 from data import plain
 from data.errors import InputError
 from data.features import FeatureSpec
-from pipeline.config import ExamplesConfig
+from pipeline.examples import ExamplesConfig
 
 SPAN_PARTS = re.compile(r"\{[A-Z]+(:\d+)?\}")
 """What TFX fills in: `{SPAN}`, `{VERSION}`, `{YYYY}` and so on, with or without a width."""

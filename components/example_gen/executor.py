@@ -34,7 +34,7 @@ from data import plain
 from data.errors import InputError
 from data.features import FeatureSpec
 from data.readers import Format
-from pipeline.config import ExamplesConfig
+from pipeline.examples import ExamplesConfig
 
 REPORT = "ingestion.json"
 """The file beside the examples with what was read, dropped and refused."""

@@ -26,8 +26,8 @@ from data.features import Scope
 from data.lists import Lists
 from data.lists import merge
 from data.lists import to_arrow
-from pipeline.config import TRAIN
-from pipeline.config import ExamplesConfig
+from pipeline.examples import TRAIN
+from pipeline.examples import ExamplesConfig
 
 LISTS, REFUSED, BROKEN, EXAMPLES, IDS = "lists", "refused", "broken", "examples", "ids"
 """The outputs of the steps."""

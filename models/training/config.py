@@ -18,6 +18,7 @@ from models.strategy import Strategy
 from models.training.optimizers import OptimizerConfig
 from models.validation import LOSS
 
+
 class Precision(str, enum.Enum):
     """The numbers that layers compute with; weights are float32 in any case."""
 

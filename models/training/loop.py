@@ -100,17 +100,10 @@ def train(
     """
     strategy = strategy or tf.distribute.get_strategy()
     steps = steps_per_epoch(config, data.counts)
-    with strategy.scope(), strategy_lib.precision(config.precision.policy):
-        trained = build(config.static)
-        trained(data.sample)  # creates the weights before a checkpoint is read
+    trained, local = _models(build, data, config, strategy)
+    with strategy.scope():
         loss = objective() if objective else _objective(config, data.label)
         _compile(trained, config, loss, total_steps=steps * config.epochs)
-    local = trained
-    if config.static or config.precision is not Precision.FLOAT32 or strategy_in_use(config):
-        local = build(False)
-        local(data.sample)
-    lists = min(steps * config.batch_size, data.counts.lists)
-    documents = round(lists * data.counts.documents / data.counts.lists)
     state_dir.mkdir(parents=True, exist_ok=True)
     progress = Progress(
         trained,
@@ -118,7 +111,7 @@ def train(
         validate(local),
         config,
         state_dir=state_dir,
-        epoch_size=(lists, documents),
+        epoch_size=_epoch_size(config, data.counts),
         agree=functools.partial(strategy_lib.agree, strategy),
         chief=chief,
         report=report,
@@ -136,6 +129,24 @@ def train(
     return local, TrainResult(progress.state.epochs, progress.state.best_epoch, progress.best)
 
 
+def _models(
+    build: Callable[[bool], tf.keras.Model],
+    data: TrainingData,
+    config: TrainConfig,
+    strategy: tf.distribute.Strategy,
+) -> tuple[tf.keras.Model, tf.keras.Model]:
+    """Returns the model in training, and the one that is validated and exported."""
+    with strategy.scope(), strategy_lib.precision(config.precision.policy):
+        trained = build(config.static)
+        trained(data.sample)  # creates the weights before a checkpoint is read
+    whole = config.precision is Precision.FLOAT32 and not strategy_in_use(config)
+    if whole and not config.static:
+        return trained, trained
+    local = build(False)
+    local(data.sample)
+    return trained, local
+
+
 def strategy_in_use(config: TrainConfig) -> bool:
     """Returns whether the weights in training are not plain variables of this process."""
     return config.distribution.strategy is not Strategy.NONE
@@ -151,6 +162,12 @@ def steps_per_epoch(config: TrainConfig, counts: Counts) -> int:
         if whole
         else math.ceil(counts.lists / config.batch_size)
     )
+
+
+def _epoch_size(config: TrainConfig, counts: Counts) -> tuple[int, int]:
+    """Returns the lists and documents of an epoch."""
+    lists = min(steps_per_epoch(config, counts) * config.batch_size, counts.lists)
+    return lists, round(lists * counts.documents / counts.lists)
 
 
 def per_replica(config: TrainConfig, replicas: int) -> int:

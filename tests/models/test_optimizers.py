@@ -29,7 +29,8 @@ def rates(steps: list[int], total_steps: int, **settings: Any) -> list[float]:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("clipping", CLIPPING)
 def test_the_optimizer_has_the_settings(name: str, clipping: str) -> None:
-    config = OptimizerConfig(name, learning_rate=0.25, weight_decay=0.125, **{clipping: 2.0})
+    clipped: dict[str, Any] = {clipping: 2.0}
+    config = OptimizerConfig(name, learning_rate=0.25, weight_decay=0.125, **clipped)
     optimizer = build_optimizer(config)
     assert isinstance(optimizer, OPTIMIZERS[name])
     assert (float(optimizer.learning_rate), optimizer.weight_decay) == (0.25, 0.125)

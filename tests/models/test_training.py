@@ -176,7 +176,7 @@ def test_a_gain_below_the_least_one_is_none(tmp_path: Path) -> None:
 def test_the_learning_rate_is_reduced_when_nothing_gets_better(tmp_path: Path) -> None:
     model, lines = Linear(), list[str]()
     script = Script(model, [0.5, 0.4, 0.4, 0.4, 0.4, 0.4])
-    settings = {"epochs": 6, "reduce_lr_patience": 2, "reduce_lr_factor": 0.5}
+    settings: dict[str, Any] = {"epochs": 6, "reduce_lr_patience": 2, "reduce_lr_factor": 0.5}
     fit(model, script, tmp_path, problem(), report=lines.append, learning_rate=0.08, **settings)
     reduced = [line for line in lines if line.startswith("learning")]
     assert reduced == ["learning rate reduced to 0.04", "learning rate reduced to 0.02"]

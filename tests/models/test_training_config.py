@@ -20,7 +20,7 @@ MULTI_WORKER = DistributionConfig(Strategy.MULTI_WORKER)
 SERVERS = DistributionConfig(Strategy.PARAMETER_SERVER)
 TPU = DistributionConfig(Strategy.TPU, tpu="local")
 COMPILE = "cannot compile a step that exchanges gradients; set jit_compile = false"
-COMPILED = {"jit_compile": True, "list_size": 10}
+COMPILED: dict[str, Any] = {"jit_compile": True, "list_size": 10}
 
 
 @pytest.mark.parametrize(

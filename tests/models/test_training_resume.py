@@ -121,7 +121,7 @@ def test_more_epochs_go_on_from_the_last(tmp_path: Path) -> None:
 
 
 def test_a_reduced_learning_rate_stays_reduced(tmp_path: Path) -> None:
-    settings = {"reduce_lr_patience": 2, "reduce_lr_factor": 0.5}
+    settings: dict[str, Any] = {"reduce_lr_patience": 2, "reduce_lr_factor": 0.5}
     with pytest.raises(Killed):
         Run(tmp_path).train(killed_in_report=4, **settings)
     second = Run(tmp_path)

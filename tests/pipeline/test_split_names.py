@@ -16,7 +16,7 @@ from data.errors import InputError
 from data.features import Feature
 from data.features import FeatureSpec
 from data.readers import Format
-from pipeline.config import ExamplesConfig
+from pipeline.examples import ExamplesConfig
 
 HASHED = {"train": 80, "validation": 20}
 SPEC = FeatureSpec((Feature("1"),), label="grade", list_id="query")

@@ -23,8 +23,8 @@ from data.errors import InputError
 from data.features import Feature
 from data.features import FeatureSpec
 from data.features import Scope
-from pipeline.config import ExamplesConfig
 from pipeline.dag import NO_STAGING
+from pipeline.examples import ExamplesConfig
 
 SPEC = FeatureSpec((Feature("x"), Feature("age", scope=Scope.CONTEXT)), list_id="query")
 SPLITS = {"train": "train*", "validation": "validation*"}

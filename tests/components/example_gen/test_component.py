@@ -14,7 +14,7 @@ from components.example_gen.component import RankingExampleGen
 from data.policies import ListPolicy
 from data.readers import Format
 from data.readers import ReadOptions
-from pipeline.config import ExamplesConfig
+from pipeline.examples import ExamplesConfig
 from tests.samples import SPEC
 
 

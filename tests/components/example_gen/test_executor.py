@@ -16,7 +16,7 @@ from data.features import FeatureSpec
 from data.policies import ListPolicy
 from data.policies import NoRelevant
 from data.readers import Format
-from pipeline.config import ExamplesConfig
+from pipeline.examples import ExamplesConfig
 from tests.components.example_gen.conftest import Ingestion
 
 HEADER = "query,age,x,label\n"

@@ -1,0 +1,95 @@
+"""The raw logs in the configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from data.errors import InputError
+from data.policies import ListPolicy
+from data.readers import Format
+from data.readers import ReadOptions
+from data.synthetic import Synthetic
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+"""The names of splits that mean something to the pipeline."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExamplesConfig:
+    """The raw logs.
+
+    Attributes:
+      format: elwc, libsvm, csv or parquet.
+      base: The folder of the files.
+      splits: Split names and file patterns below `base`; `{SPAN}`, `{VERSION}` and
+        `{YYYY}-{MM}-{DD}` stand for the newest span of the logs.
+      hash_splits: Split names and shares: a list goes to a split by the hash of its id. Divided
+        is the one pattern of `splits` or, beside others, the one of `train`.
+      span: The span to train on, 0 for the newest.
+      max_bad_share: The share of records that may be refused before the run stops.
+      options: How the format is read.
+      lists: What is done about long lists, duplicates and labels.
+      synthetic: Lists to generate into `base` first.
+    """
+
+    format: Format
+    base: str
+    splits: dict[str, str]
+    hash_splits: dict[str, int] = dataclasses.field(default_factory=dict)
+    span: int = 0
+    max_bad_share: float = 0.0
+    options: ReadOptions = ReadOptions()
+    lists: ListPolicy = ListPolicy()
+    synthetic: Synthetic | None = None
+
+    def __post_init__(self) -> None:
+        for rule, broken in self._rules():
+            if broken:
+                raise InputError(rule)
+        names = sorted(self.split_names)
+        if not {TRAIN, VALIDATION} <= set(names):
+            raise InputError(f"splits must include '{TRAIN}' and '{VALIDATION}', found {names}")
+        if self.hash_splits and len(self.splits) > 1 and TRAIN not in self.splits:
+            raise InputError(
+                f"hash_splits divides the one pattern of splits, or '{TRAIN}' among several;"
+                f" found {sorted(self.splits)}"
+            )
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InputError(f"'{twice[0]}' is named in splits and in hash_splits")
+
+    def _rules(self) -> Iterator[tuple[str, bool]]:
+        patterns = list(self.splits.values())
+        yield "splits must name at least one pattern", not patterns
+        yield "splits: a pattern is empty", "" in patterns
+        yield "splits: two splits have the same pattern", len(set(patterns)) < len(patterns)
+        for name in (*self.splits, *self.hash_splits):
+            sound = name.replace("_", "").replace("-", "").isalnum()
+            yield f"split name '{name}' must be letters, digits, '-' or '_'", not sound
+        for name, share in self.hash_splits.items():
+            yield f"hash_splits: {name} must be at least 1, found {share}", share < 1
+        bad_share = not 0 <= self.max_bad_share < 1
+        yield f"max_bad_share must be in [0, 1), found {self.max_bad_share}", bad_share
+        yield f"span must be 0 or more, found {self.span}", self.span < 0
+        spans = all("{SPAN" in pattern or "{YYYY}" in pattern for pattern in patterns)
+        yield "span needs '{SPAN}' or a date in every pattern", self.span > 0 and not spans
+        generated = self.synthetic is not None and self.format is not Format.ELWC
+        yield "synthetic lists are written as 'elwc'", generated
+
+    @property
+    def divided(self) -> str:
+        """The name of the split whose lists `hash_splits` divides; empty if none is."""
+        if not self.hash_splits:
+            return ""
+        return TRAIN if TRAIN in self.splits else next(iter(self.splits))
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """All splits."""
+        return (*self.hash_splits, *(name for name in self.splits if name != self.divided))
+
+    @property
+    def evaluation_split(self) -> str:
+        """The split that judges the model: test, or validation where there is none."""
+        return TEST if TEST in self.split_names else VALIDATION
