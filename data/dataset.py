@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
@@ -18,9 +19,9 @@ LABEL_PADDING = -1.0
 """The label in places without a document, which TF-Ranking's losses leave out."""
 
 Inputs = dict[str, tf.Tensor]
-Labels = tf.Tensor | dict[str, tf.Tensor]
+Labels: TypeAlias = tf.Tensor | dict[str, tf.Tensor]
 """`[batch_size, list_size]`; by the name of the label where the spec names further tasks."""
-Batch = tuple[Inputs, Labels] | tuple[Inputs, Labels, tf.Tensor]
+Batch: TypeAlias = tuple[Inputs, Labels] | tuple[Inputs, Labels, tf.Tensor]
 """Model inputs, labels and, where there are any, the documents' weights like a label."""
 
 
