@@ -35,7 +35,8 @@ def validator(
 
     Args:
       model: Maps model inputs to scores, or to what `to_scores` makes scores of.
-      batches: `(inputs, labels)`, or with weights, with every list once and whole.
+      batches: `(inputs, labels)`, or with weights of lists or documents, which weighted metrics
+        and the loss need; every list once and whole.
       metrics: The metrics to compute.
       contract: Their conventions.
       loss: Adds `loss`, the mean over lists of this loss of the main label.
@@ -47,7 +48,13 @@ def validator(
     def step(inputs: Any, labels: Any, *weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         output = model(inputs, training=False)
         main = labels if label is None else labels[label]
-        values, counts = evaluate(to_scores(output), main, metrics=metrics, contract=contract)
+        values, counts = evaluate(
+            to_scores(output),
+            main,
+            metrics=metrics,
+            contract=contract,
+            weights=weights[0] if weights else None,
+        )
         totals, counts = tf.reduce_sum(values * counts, axis=0), tf.reduce_sum(counts, axis=0)
         if loss is None:
             return totals, counts

@@ -154,9 +154,9 @@ def test_xla_gives_the_same(name: str) -> None:
     topics = tf.constant(by_subtopic(labels.numpy()))
     compute = tf.function(evaluate, jit_compile=True)
     for kinds, graded in ((FLAT, labels), (SUBTOPIC, topics)):
-        settings = {"metrics": tuple(cuts(kinds, 2, weighted=True)), "contract": CONTRACTS[name]}
-        got = compute(scores, graded, weights=weights, **settings)
-        want = evaluate(scores, graded, weights=weights, **settings)
+        metrics, contract = tuple(cuts(kinds, 2, weighted=True)), CONTRACTS[name]
+        got = compute(scores, graded, metrics=metrics, contract=contract, weights=weights)
+        want = evaluate(scores, graded, metrics=metrics, contract=contract, weights=weights)
         for one, other in zip(got, want, strict=True):
             np.testing.assert_allclose(one, other, rtol=2e-6, atol=1e-6)
 

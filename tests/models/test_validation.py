@@ -17,7 +17,7 @@ from models.validation import validator
 
 # Shuffled ties depend on the place in the batch.
 ORDERLY = {name: c for name, c in PRESETS.items() if c.ties is not Ties.RANDOM}
-METRICS = [parse_metric(name) for name in ("ndcg@2", "mrr", "arp", "opa")]
+METRICS = [parse_metric(name) for name in ("ndcg@2", "mrr", "arp", "opa", "weighted_ndcg", "bpref")]
 Batch = tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]
 
 
@@ -41,13 +41,15 @@ def batches(lists: list[tuple[list[float], list[float]]], sizes: list[int]) -> t
             part, rest = rest[:size], rest[size:]
             x = tf.ragged.constant([x for x, _ in part]).to_tensor(99.0)
             labels = tf.ragged.constant([y for _, y in part]).to_tensor(-1.0)
-            found.append(({"x": x}, labels, tf.ones_like(labels)))
+            found.append(({"x": x}, labels, WEIGHT * tf.abs(x)))
         return found
 
     tensor = tf.TensorSpec([None, None])
     return tf.data.Dataset.from_generator(made, output_signature=({"x": tensor}, tensor, tensor))
 
 
+WEIGHT = 0.5
+"""A document weighs this, times the size of its x."""
 RNG = np.random.default_rng(3)
 LISTS = [
     (RNG.normal(size=n).tolist(), RNG.integers(0, 3, n).astype(float).tolist())
@@ -60,7 +62,11 @@ def expected(contract: MetricContract, factor: float = 1.0) -> dict[str, float]:
     for x, labels in LISTS:
         scores = np.array([x], np.float32) * factor
         value, weight = evaluate(
-            scores, np.array([labels], np.float32), metrics=METRICS, contract=contract
+            scores,
+            np.array([labels], np.float32),
+            metrics=METRICS,
+            contract=contract,
+            weights=WEIGHT * np.abs([x]),
         )
         values.append(value[0])
         weights.append(weight[0])
@@ -75,6 +81,70 @@ def test_batches_do_not_matter(contract: MetricContract, sizes: list[int]) -> No
     assert run() == pytest.approx(expected(contract), abs=1e-6)
 
 
+def test_every_list_counts_once_where_the_batch_size_does_not_divide_them() -> None:
+    """Three lists by two: the second batch has the third list alone, not the first again."""
+    lists = [([2.0, 1.0], [1.0, 0.0]), ([1.0, 2.0], [1.0, 0.0]), ([1.0, 2.0], [1.0, 0.0])]
+    run = validator(Scale(), batches(lists, [2, 1]), [parse_metric("mrr")], PRESETS["default"])
+    assert run() == {"mrr": pytest.approx((1 + 1 / 2 + 1 / 2) / 3)}
+
+
+class Agreement(tf.keras.losses.Loss):
+    """The mean over lists of the sum of label times score; padding adds nothing."""
+
+    def call(self, labels: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(tf.maximum(labels, 0.0) * scores, axis=1)
+
+
+@pytest.mark.parametrize("sizes", [[5], [1, 1, 1, 1, 1], [2, 2, 1]])
+def test_loss_is_the_mean_over_lists(sizes: list[int]) -> None:
+    unweighted = batches(LISTS, sizes).map(lambda inputs, labels, _: (inputs, labels))
+    run = validator(
+        Scale(), unweighted, [parse_metric("mrr")], PRESETS["default"], loss=Agreement()
+    )
+    expected = np.mean([np.dot(x, labels) for x, labels in LISTS])
+    assert run()["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_main_label_of_several_and_scores_of_logits() -> None:
+    """The loss sees logits, the metrics what documents are ranked by."""
+
+    class Tasks(Scale):
+        def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict:
+            x = super().call(inputs, training)
+            return {"buy": tf.stack([x, 2 * x], axis=-1), "click": -x[..., tf.newaxis]}
+
+    class First(Agreement):
+        def call(self, labels: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+            return super().call(labels, scores[..., 0])
+
+    named = batches(LISTS, [2, 2, 1]).map(
+        lambda inputs, labels, weights: (
+            inputs,
+            {"buy": labels, "click": tf.zeros_like(labels)},
+            tf.ones_like(weights[:, 0]),
+        )
+    )
+    run = validator(
+        Tasks(),
+        named,
+        [parse_metric("ndcg@2")],
+        PRESETS["default"],
+        loss=First(),
+        to_scores=lambda logits: tf.reduce_sum(logits["buy"], axis=-1),
+        label="buy",
+    )
+    found = run()
+    assert found["ndcg@2"] == pytest.approx(expected(PRESETS["default"])["ndcg@2"])
+    assert found["loss"] == pytest.approx(np.mean([np.dot(x, labels) for x, labels in LISTS]))
+
+
+def test_weighted_metric_of_lists_without_weights() -> None:
+    bare = batches(LISTS, [5]).map(lambda inputs, labels, _: (inputs, labels))
+    run = validator(Scale(), bare, [parse_metric("weighted_mrr")], PRESETS["default"])
+    with pytest.raises(ValueError, match="weights: weighted_mrr needs them, found none"):
+        run()
+
+
 def test_the_model_is_taken_as_it_stands() -> None:
     model, contract = Scale(), PRESETS["default"]
     run = validator(model, batches(LISTS, [3, 2]), METRICS, contract)
@@ -87,7 +157,7 @@ def test_the_model_is_taken_as_it_stands() -> None:
 def test_without_a_list_that_counts_a_metric_is_0() -> None:
     contract = MetricContract(empty=Empty.SKIP)
     run = validator(Scale(), batches([([1.0, 2.0], [0.0, 0.0])], [1]), METRICS, contract)
-    assert run() == dict.fromkeys(("ndcg@2", "mrr", "arp", "opa"), 0.0)
+    assert run() == {metric.name: 0.0 for metric in METRICS}
 
 
 def test_a_score_that_is_no_number_shows() -> None:
