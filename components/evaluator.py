@@ -67,6 +67,7 @@ def eval_config(config: EvaluationConfig, spec: FeatureSpec) -> tfma.EvalConfig:
     Without a blessed model the change thresholds hold for any model; the configuration sees to it
     that an absolute one is always set.
     """
+    weighted = any(parse_metric(name).weighted for name in config.metrics)
     padding = tfma.PaddingOptions(label_float_padding=-1.0, prediction_float_padding=-1.0)
     ranking = tfma.MetricConfig(
         class_name=metrics_lib.RankingMetrics.__name__,
@@ -75,6 +76,8 @@ def eval_config(config: EvaluationConfig, spec: FeatureSpec) -> tfma.EvalConfig:
     )
     specs = tfma.MetricsSpec(
         metrics=[ranking],
+        # The weights are our metrics' own affair.
+        example_weights=tfma.ExampleWeightOptions(unweighted=True),
         per_slice_thresholds={
             name: tfma.PerSliceMetricThresholds(
                 thresholds=[
@@ -89,7 +92,10 @@ def eval_config(config: EvaluationConfig, spec: FeatureSpec) -> tfma.EvalConfig:
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
-                signature_name=serving.COLUMNAR, label_key=spec.label, padding_options=padding
+                signature_name=serving.COLUMNAR,
+                label_key=spec.label,
+                example_weight_key=spec.weight if weighted else "",
+                padding_options=padding,
             )
         ],
         slicing_specs=[tfma.SlicingSpec()]

@@ -70,13 +70,22 @@ class PerList(metric_types.Preprocessor):
     def process(self, extracts: dict[str, Any]) -> Iterator[Sums]:
         """Yields the `[2, n_metrics]` values times weights and weights of the list."""
         inputs = metric_types.StandardMetricInputs(extracts)
-        labels = np.ravel(inputs.get_labels(self._model_name))
-        labels = labels[labels >= 0].astype(np.float32)
-        scores = np.ravel(inputs.get_predictions(self._model_name))
-        # Scores are padded to the longest list of a batch; the label says how long this one is.
-        values, weights = _evaluator(self._names, self._contract)(scores[: len(labels)], labels)
-        values, weights = values.numpy().astype(np.float64), weights.numpy().astype(np.float64)
-        yield np.stack([values * weights, weights])
+        labels = _floats(inputs.get_labels(self._model_name))
+        # Labels and scores are padded to the longest list of a batch; the last label tells.
+        size = np.flatnonzero(labels >= 0).max(initial=-1) + 1
+        scores = _floats(inputs.get_predictions(self._model_name))
+        weights = np.ones_like(labels)
+        if any(parse_metric(name).weighted for name in self._names):
+            weights = _floats(inputs.get_example_weights(self._model_name))
+        values, counts = _evaluator(self._names, self._contract)(
+            scores[:size], labels[:size], weights[:size]
+        )
+        values, counts = values.numpy().astype(np.float64), counts.numpy().astype(np.float64)
+        yield np.stack([values * counts, counts])
+
+
+def _floats(values: Any) -> np.ndarray:
+    return np.ravel(values).astype(np.float32)
 
 
 @functools.lru_cache
@@ -84,12 +93,18 @@ def _evaluator(names: tuple[str, ...], contract: str) -> Callable[..., tuple[tf.
     metrics: list[Metric] = [parse_metric(name) for name in names]
     conventions = plain.from_json(MetricContract, contract)
 
-    @tf.function(input_signature=[tf.TensorSpec([None]), tf.TensorSpec([None])])
-    def run(scores: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        values, weights = evaluate(
-            scores[tf.newaxis], labels[tf.newaxis], metrics=metrics, contract=conventions
+    @tf.function(input_signature=[tf.TensorSpec([None])] * 3)
+    def run(
+        scores: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        values, counts = evaluate(
+            scores[tf.newaxis],
+            labels[tf.newaxis],
+            metrics=metrics,
+            contract=conventions,
+            weights=weights[tf.newaxis],
         )
-        return values[0], weights[0]
+        return values[0], counts[0]
 
     return run
 

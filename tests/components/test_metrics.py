@@ -21,7 +21,10 @@ from pipeline.config import Threshold
 from tests.components.judged import judge
 from tests.components.judged import lists
 
-NAMES = ("ndcg@1", "ndcg@10", "mrr", "map", "precision@5", "arp", "opa")
+NAMES = (
+    "ndcg@1", "ndcg@10", "mrr", "map", "precision@5", "arp", "opa", "bpref", "pwa@5",
+    "weighted_ndcg@10", "weighted_map", "weighted_opa",
+)  # fmt: skip
 CONFIG = EvaluationConfig(
     thresholds={"ndcg@10": Threshold(at_least=0.0)},
     metrics=NAMES,
@@ -49,6 +52,7 @@ def expected(kept: np.ndarray) -> dict[str, float]:
             found.values["grade"][rows, 0][None],
             metrics=[parse_metric(name) for name in NAMES],
             contract=PRESETS["lightgbm"],
+            weights=found.values["importance"][rows, 0][None],
         )
         values.append(value.numpy()[0])
         weights.append(weight.numpy()[0])
