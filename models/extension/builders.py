@@ -125,8 +125,8 @@ class KerasModelBuilder(AbstractModelBuilder):
     """Builds copies of a user's own `tf.keras.Model`.
 
     Args:
-      model: A functional model of named inputs, or a function that makes it. A model is copied with
-        its weights and stays as it is.
+      model: A function that makes a functional model of named inputs; or the model, of Keras' own
+        layers, which is copied with its weights and stays as it is.
       context_feature_names: Its inputs that are features of the context.
       example_feature_names: Its inputs that are features of documents.
       mask_feature_name: The name of the mask, which need not be among its inputs.
@@ -182,8 +182,8 @@ class KerasModelBuilder(AbstractModelBuilder):
             copy = tf.keras.models.clone_model(self._given)
         except (ValueError, NotImplementedError) as error:
             raise InputError(
-                "a model that is no functional one cannot be copied: pass a function that makes it,"
-                " of named tf.keras.Input"
+                "only a functional model of Keras' own layers can be copied; pass a function that"
+                " makes the model"
             ) from error
         copy.set_weights(self._given.get_weights())
         return copy

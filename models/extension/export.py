@@ -12,6 +12,8 @@ from typing import Any
 import tensorflow as tf
 
 from data.errors import InputError
+from models import losses
+from models import serving
 from models.extension.validation import ToScores
 from models.extension.validation import by_task
 
@@ -52,7 +54,8 @@ def write(model: tf.keras.Model, folder: Path, signatures: Any) -> None:
     Args:
       model: The model.
       folder: The folder.
-      signatures: The signatures; None for one that takes the model's inputs.
+      signatures: The signatures; None for one that takes the model's inputs, whose names lose the
+        underscores at their ends.
 
     Raises:
       InputError: The folder cannot be written.
@@ -71,26 +74,44 @@ def write(model: tf.keras.Model, folder: Path, signatures: Any) -> None:
         raise InputError(f"model_dir: cannot write to '{folder}': {error.strerror}") from error
 
 
-def check_tasks(logits: Any, labels: Any, loss: str | Mapping[str, str], main: str) -> None:
-    """Raises InputError unless model, labels and losses are of the same tasks."""
-    wanted = sorted([""] if isinstance(loss, str) else loss)
+def check_tasks(
+    logits: Any,
+    labels: Any,
+    loss: str | Mapping[str, str],
+    main: str,
+    options: losses.LossOptions | None = None,
+) -> None:
+    """Raises InputError unless model, labels and losses are of the same tasks, and `main` is one.
+
+    With the options of the losses, the number of logits is checked as well.
+    """
+    texts = by_task(loss)
     for what, found in (("logits", by_task(logits)), ("labels", by_task(labels))):
-        if sorted(found) != wanted:
+        if {*found} != {*texts}:
             raise InputError(
-                f"{what}: expected those of {_shown(wanted)}, as there are losses;"
-                f" found {_shown(sorted(found))}"
+                f"{what}: expected those of {_shown(texts)}, as there are losses;"
+                f" found {_shown(found)}"
             )
-    if main not in wanted:
-        raise InputError(f"best_exporter_metric: no task '{main}', expected {_shown(wanted)}")
+    if main not in texts:
+        tasks = _shown(texts) if any(texts) else "none"
+        raise InputError(f"best_exporter_metric: no task '{main}', expected {tasks}")
+    if options is None:
+        return
+    for task, text in texts.items():
+        shape = by_task(logits)[task].shape
+        wanted, n = losses.n_outputs(text, options), shape[2] if shape.rank > 2 else 1
+        if n != wanted:
+            of = f" of '{task}'" if task else ""
+            raise InputError(f"logits{of}: {text} needs {wanted} for each document, found {n}")
 
 
-def _shown(tasks: list[str]) -> str:
-    return ", ".join(tasks) if any(tasks) else "one label"
+def _shown(tasks: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(tasks)) if any(tasks) else "one label"
 
 
 def _on_inputs(model: tf.keras.Model) -> Any:
     specs = {
-        name: tf.TensorSpec(x.shape, x.dtype, name=name)
+        name: tf.TensorSpec(x.shape, x.dtype, name=serving.tensor_name(name.strip("_")))
         for name, x in zip(model.input_names, model.inputs, strict=True)
     }
 

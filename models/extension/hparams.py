@@ -15,8 +15,8 @@ from data.errors import did_you_mean
 from models.metrics import parse_metric
 from models.strategy import DistributionConfig
 from models.strategy import Strategy
-from models.training.config import LOSS
 from models.training.config import TrainConfig
+from models.validation import LOSS
 
 REDUCE_LR_PATIENCE = 10
 """The epochs that Keras' ReduceLROnPlateau waits, which TF-Ranking leaves as they are."""

@@ -34,13 +34,13 @@ from models.metrics import parse_metric
 from models.metrics import preset
 from models.strategy import Strategy
 from models.training import loop
-from models.training.config import LOSS
 from models.training.config import TrainConfig
 from models.training.loop import TrainResult
 from models.training.progress import LATEST
 from models.training.progress import Validate
 from models.training.progress import say
 from models.training.progress import say_nothing
+from models.validation import LOSS
 
 LATEST_MODEL, BEST_MODEL = "latest_model", "best_model_by_metric"
 """What is exported below `model_dir/export`."""
@@ -98,13 +98,14 @@ class ModelFitPipeline:
             )
         self._model_builder, self._dataset_builder = model_builder, dataset_builder
         self._hparams, self._folder = hparams, Path(hparams.model_dir)
+        self._loss_options = hparams.train_config(batch_size=1, list_size=1).loss_options
 
     def build_loss(self) -> Any:
         """Returns the loss, or those of each task by its name."""
-        loss = self._hparams.loss
+        loss, options = self._hparams.loss, self._loss_options
         if isinstance(loss, str):
-            return losses.build(loss)
-        return {task: losses.build(text) for task, text in loss.items()}
+            return losses.build(loss, options)
+        return {task: losses.build(text, options) for task, text in loss.items()}
 
     def build_metrics(self) -> list[Metric]:
         """Returns the metrics of each task: NDCG, and the one that decides."""
@@ -194,7 +195,8 @@ class ModelFitPipeline:
 
     def _scores(self, logits: tf.Tensor, task: str) -> tf.Tensor:
         loss = self._hparams.loss
-        return losses.to_scores(logits, loss if isinstance(loss, str) else loss[task])
+        text = loss if isinstance(loss, str) else loss[task]
+        return losses.to_scores(logits, text, self._loss_options)
 
     def _validate(self, valid: tf.data.Dataset, task: str, model: tf.keras.Model) -> Validate:
         weighted = self.build_weighted_metrics() if self._hparams.use_weighted_metrics else []
@@ -219,8 +221,10 @@ class ModelFitPipeline:
         list_size = given.list_size if given else None
         config = self._hparams.train_config(batch_size=size, list_size=list_size)
         model = self._build(config.static)
-        export.check_tasks(model(inputs), labels, self._hparams.loss, task)
-        shapes = [(w.name, w.shape.as_list()) for w in model.weights]
+        ours = type(self).build_loss is ModelFitPipeline.build_loss
+        options = config.loss_options if ours else None
+        export.check_tasks(model(inputs), labels, self._hparams.loss, task, options)
+        shapes = [w.shape.as_list() for w in model.weights]  # names count up
         text = f"{plain.to_json(config)} {self._hparams.loss} {given} {shapes}"
         name = hashlib.sha256(text.encode()).hexdigest()[:16]
         return config, self._folder / "training" / name

@@ -83,20 +83,24 @@ class FeatureTowers(tf.keras.layers.Layer):
         self, config: TowerConfig, widths: Sequence[int], units: int, **kwargs: object
     ) -> None:
         super().__init__(**kwargs)
-        self._shape = [-1, len(widths), units]
         self._groups = [[i for i, x in enumerate(widths) if x == w] for w in sorted({*widths})]
         self._towers = [
-            Tower(config, units, dense=functools.partial(GroupedDense, groups=len(group)))
+            Tower(
+                config,
+                units,
+                dense=functools.partial(GroupedDense, groups=len(group)),
+                axis=(0, 2),
+            )
             for group in self._groups
         ]
 
     def call(self, features: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Returns `[n_rows, n_features, units]`, the features ordered by width."""
+        """Returns `[n_features, n_rows, units]`, the features ordered by width."""
         outputs = [
-            tower(columnar.to_matrix([features[i] for i in group]), training=training)
+            tower(tf.stack([features[i] for i in group]), training=training)
             for tower, group in zip(self._towers, self._groups, strict=True)
         ]
-        return tf.reshape(tf.concat(outputs, axis=1), self._shape)
+        return tf.concat(outputs, axis=0)
 
 
 class DNNScorer(UnivariateScorer):
@@ -179,11 +183,11 @@ class GAMScorer(UnivariateScorer):
     def _score_flattened(self, context_features: Tensors, example_features: Tensors) -> Logits:
         documents, contexts = _matrices(example_features), _matrices(context_features)
         widths = [x.shape[1] for x in documents]
-        terms = FeatureTowers(self._example, widths, 1)(documents)[:, :, 0]
+        terms = tf.transpose(FeatureTowers(self._example, widths, 1)(documents)[:, :, 0])
         if contexts:
             towers = FeatureTowers(self._context, [x.shape[1] for x in contexts], len(documents))
-            terms *= tf.reduce_sum(tf.nn.softmax(towers(contexts), axis=2), axis=1)
-        return tf.reduce_sum(terms, axis=1, keepdims=True)
+            terms *= tf.reduce_sum(tf.nn.softmax(towers(contexts), axis=2), axis=0)
+        return tf.reduce_sum(terms, axis=1, keepdims=True)  # [n_documents, 1]
 
 
 def activation_name(activation: Activation) -> str:

@@ -13,8 +13,8 @@ import tensorflow as tf
 from models.metrics import Metric
 from models.metrics import MetricContract
 from models.metrics import evaluate
-from models.training.config import LOSS
 from models.training.loop import Objective
+from models.validation import LOSS
 
 Sums = tuple[tf.Tensor, tf.Tensor]
 ToScores = Callable[[tf.Tensor, str], tf.Tensor]
@@ -49,7 +49,8 @@ def validator(
     """
     names = [LOSS]
 
-    def measure(inputs: Any, labels: Any, weights: tf.Tensor | None) -> Sums:
+    @tf.function(input_signature=batches.element_spec)  # traced once, whatever the lengths
+    def step(inputs: Any, labels: Any, weights: tf.Tensor | None = None) -> Sums:
         logits = by_task(model(inputs, training=False))
         n_lists = tf.cast(tf.shape(next(iter(logits.values())))[0], tf.float32)
         values, counts = [_loss(objective, labels, logits, weights) * n_lists], [n_lists]
@@ -65,12 +66,10 @@ def validator(
             names.extend(prefix + metric.name for metric in metrics)
         return tf.stack(values), tf.stack(counts)
 
-    step = tf.function(measure, reduce_retracing=True)
-
     def run() -> dict[str, float]:
         total = np.zeros((2, 1))
-        for inputs, labels, *weights in batches:
-            total = total + np.stack(step(inputs, labels, weights[0] if weights else None))
+        for batch in batches:
+            total = total + np.stack(step(*batch))
         means = np.divide(total[0], total[1], out=np.zeros_like(total[0]), where=total[1] > 0)
         return dict(zip(names, means.tolist(), strict=True))
 
