@@ -16,6 +16,7 @@ def test_there_is_one_for_each_data_set() -> None:
         "mslr-web30k-sample",
         "ohsumed",
         "synthetic",
+        "synthetic-gam",
         "tfr-samples-elwc",
         "tfr-samples-libsvm",
     ]
