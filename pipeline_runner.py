@@ -32,6 +32,8 @@ def parser() -> argparse.ArgumentParser:
         help="first search the space of [tuner] with N trials (0: without a search)",
     )
     run.add_argument("--verbose", action="store_true", help="show the logs of TFX")
+    worker = commands.add_parser("worker", help="train with others, as TF_CONFIG says")
+    _add_config(worker)
     commands.add_parser("configs", help="list the shipped configurations")
     check = commands.add_parser("check", help="read a configuration and say what is wrong with it")
     _add_config(check)

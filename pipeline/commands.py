@@ -77,6 +77,23 @@ def explain(options: argparse.Namespace) -> None:
     print(f"wrote {options.output}: {len(found)} features, those that move scores most first")
 
 
+def worker(options: argparse.Namespace) -> int:
+    """Waits for the chief's training and does this machine's part of it."""
+    config = decode.load(options.config)
+    from models import cluster
+    from models import strategy
+
+    place = strategy.place(config.train.distribution)
+    if place.chief:
+        name = config.train.distribution.strategy.value
+        raise InputError(
+            f"worker: under '{name}' this process is the chief, which runs the pipeline"
+        )
+    folder = config.pipeline.training_folder
+    print(f"{place.role} {place.index} waits for a training in {folder}", flush=True)
+    return cluster.main(Path(folder))
+
+
 def versions(options: argparse.Namespace) -> None:
     """Lists the published versions, newest first."""
     from models import versions as store
@@ -104,4 +121,5 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "run": run,
     "score": score,
     "versions": versions,
+    "worker": worker,
 }

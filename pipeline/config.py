@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+import os
 from typing import Any
 
 from data.errors import InputError
@@ -51,6 +52,11 @@ class PipelineConfig:
     def __post_init__(self) -> None:
         if not self.name or not all(c.isalnum() or c in "-_" for c in self.name):
             raise InputError(f"name must be letters, digits, '-' or '_', found '{self.name}'")
+
+    @property
+    def training_folder(self) -> str:
+        """Where unfinished training is kept, and where the workers of a cluster look for it."""
+        return os.path.join(os.path.abspath(self.root), "training")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -158,7 +158,7 @@ def _trainer_config(config: Config) -> dict[str, object]:
         "per_document": config.serving.per_document,
         "metrics": list(config.evaluation.metrics),
         "contract": plain.to_json(config.evaluation.metric_contract),
-        "state_dir": os.path.join(os.path.abspath(config.pipeline.root), "training"),
+        "state_dir": config.pipeline.training_folder,
         "code": code_fingerprint(config.model.family),
     }
 

@@ -117,14 +117,8 @@ def train(
         report=report,
     )
     if not progress.done:
-        trained.fit(
-            tf.keras.utils.experimental.DatasetCreator(data.batches),
-            initial_epoch=progress.state.epochs,
-            epochs=config.epochs,
-            steps_per_epoch=steps,
-            verbose=0,
-            callbacks=[*_callbacks(progress, config, log_dir, report), *callbacks],
-        )
+        followers = [*_callbacks(progress, config, log_dir, report), *callbacks]
+        _fit(trained, data.batches, config, steps, progress.state.epochs, followers)
     progress.close()
     return local, TrainResult(progress.state.epochs, progress.state.best_epoch, progress.best)
 
@@ -145,6 +139,24 @@ def _models(
     local = build(False)
     local(data.sample)
     return trained, local
+
+
+def _fit(
+    model: tf.keras.Model,
+    batches: Batches,
+    config: TrainConfig,
+    steps: int,
+    first_epoch: int,
+    callbacks: Sequence[tf.keras.callbacks.Callback],
+) -> None:
+    model.fit(
+        tf.keras.utils.experimental.DatasetCreator(batches),
+        initial_epoch=first_epoch,
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        verbose=0,
+        callbacks=callbacks,
+    )
 
 
 def strategy_in_use(config: TrainConfig) -> bool:
