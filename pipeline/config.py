@@ -16,6 +16,7 @@ from data.features import Scope
 from data.readers import Format
 from models import registry
 from models.metrics import MetricContract
+from models.metrics import check_pipeline_metrics
 from models.metrics import parse_metric
 from models.metrics import preset
 from models.settings import check_search
@@ -187,6 +188,7 @@ class Config:
         self._check_model()
         check_search(self.tuner, self.model.family, self.model.settings, self.train)
         self.examples.lists.require(self.features)
+        check_pipeline_metrics(self.evaluation.metrics, weight=self.features.weight)
         context = [f.name for f in self.features.features if f.scope is Scope.CONTEXT]
         for name in self.evaluation.slices:
             if name not in context:

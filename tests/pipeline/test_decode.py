@@ -58,6 +58,9 @@ def test_contradictions_across_tables_are_refused() -> None:
     ) == (
         "my.toml: train.metric: 'ndcg@10' is not among evaluation.metrics. Did you mean 'ndcg@5'?"
     )
+    assert message({"evaluation": {"metrics": ["ndcg@10", "weighted_ndcg@10"]}}) == (
+        "my.toml: evaluation.metrics: 'weighted_ndcg@10' needs features.weight"
+    )
     assert message({"evaluation": {"thresholds": {"ndcg@11": {"at_least": 0.1}}}}) == (
         "my.toml: evaluation: thresholds: 'ndcg@11' is not among the metrics."
         " Did you mean 'ndcg@1'?"
