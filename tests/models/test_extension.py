@@ -33,7 +33,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(files: Path) -> tfr.Trained:
+def guides_model() -> tfr.ModelBuilder:
     input_creator = tfr.FeatureSpecInputCreator(CONTEXT, EXAMPLE)
     preprocessor = dict.fromkeys(EXAMPLE, guide.log1p)
     dnn_scorer = tfr.DNNScorer(
@@ -44,13 +44,17 @@ def trained(files: Path) -> tfr.Trained:
         batch_norm_moment=0.9,
         dropout=0.1,
     )
-    model_builder = tfr.ModelBuilder(
+    return tfr.ModelBuilder(
         input_creator=input_creator,
         preprocessor=preprocessor,
         scorer=dnn_scorer,
         mask_feature_name=MASK,
         name="web30k_dnn_model",
     )
+
+
+@pytest.fixture(scope="module")
+def trained(files: Path, guides_model: tfr.ModelBuilder) -> tfr.Trained:
     dataset_hparams = tfr.DatasetHparams(
         train_input_pattern=str(files / "train-*"),
         valid_input_pattern=str(files / "vali-*"),
@@ -82,7 +86,7 @@ def trained(files: Path) -> tfr.Trained:
         tpu=None,
     )
     ranking_pipeline = tfr.SimplePipeline(
-        model_builder=model_builder,
+        model_builder=guides_model,
         dataset_builder=dataset_builder,
         hparams=pipeline_hparams,
     )

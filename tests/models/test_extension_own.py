@@ -15,6 +15,7 @@ from models import losses
 from models.extension import elwc
 from models.extension import export
 from tests.models import guide
+from tests.models import readme
 from tests.models.guide import CLICK
 from tests.models.guide import CONTEXT
 from tests.models.guide import EXAMPLE
@@ -83,6 +84,23 @@ def test_my_own_model_trains(files: Path, tmp_path: Path, strategy: str | None) 
     expected, real = scores(trained.model)
     answered = found["predict"](inputs=guide.elwcs())["outputs"].numpy()
     assert answered[real] == pytest.approx(expected[real], abs=1e-5)
+
+
+def test_the_readmes_model_trains(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").symlink_to(files)
+    mine, guides, _ = readme.own_models()
+    assert readme.n_lines(mine) < 20
+    names: dict[str, Any] = {}
+    exec(mine, names)
+    assert names["trained"].result.epochs == 10
+    assert Path("my_model/export/latest_model/saved_model.pb").exists()
+    exec(guides, names)
+    model = names["model"].build()
+    dims = [weight.shape[1] for weight in model.weights if weight.shape.rank == 2]
+    assert dims == [1024, 512, 256, 1]
 
 
 def first_of_list(context: Any, example: Any, mask: Any) -> tf.Tensor:

@@ -15,6 +15,7 @@ from data.errors import InputError
 from models import job as job_lib
 from models import registry
 from tests.models import jobs
+from tests.models import readme
 
 
 def test_an_unknown_family_is_refused_with_the_near_miss() -> None:
@@ -32,42 +33,16 @@ def test_a_family_can_be_chosen_by_its_name_alone(name: str) -> None:
     assert plain.from_json(config, plain.to_json(settings)) == settings
 
 
-OWN = """
-import dataclasses
-import tensorflow as tf
-from models.encoder import DocumentEncoder
-from models.ranker import Ranker
-from models.registry import Family
-
-
-@dataclasses.dataclass(frozen=True)
-class LinearConfig:
-    '''Settings: whether there is a constant.'''
-    use_bias: bool = True
-
-
-class LinearRanker(Ranker):
-    '''A weighted sum of a document's numbers.'''
-
-    def __init__(self, transformed, config, *, outputs, static):
-        super().__init__('linear', transformed, config, outputs=outputs, static=static)
-        self._encoder = DocumentEncoder(transformed)
-        self._dense = tf.keras.layers.Dense(self.n_logits, use_bias=config.use_bias)
-
-    def logits(self, inputs, places, *, training):
-        return self._dense(self._encoder(inputs, places))
-
-
-FAMILY = Family(LinearConfig, LinearRanker)
-"""
-
-
 @pytest.fixture
 def own_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    (tmp_path / "own_linear.py").write_text(OWN)
+    (tmp_path / "own_linear.py").write_text(readme.own_models()[2])
     monkeypatch.syspath_prepend(tmp_path)
     yield "own_linear:FAMILY"
     sys.modules.pop("own_linear", None)
+
+
+def test_a_family_of_ones_own_takes_few_lines() -> None:
+    assert readme.n_lines(readme.own_models()[2]) <= 20
 
 
 def test_a_family_of_ones_own_trains_as_any_other(own_family: str, tmp_path: Path) -> None:
