@@ -8,7 +8,9 @@ import enum
 import functools
 import json
 import os
+from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -183,9 +185,20 @@ def precision(name: str) -> Iterator[None]:
         tf.keras.mixed_precision.set_global_policy(before)
 
 
-def agree(strategy: tf.distribute.Strategy, value: float) -> float:
-    """Returns the mean of what the workers found, so that all of them decide alike."""
+def agreement(
+    strategy: tf.distribute.Strategy,
+) -> Callable[[Mapping[str, float]], dict[str, float]]:
+    """Returns what makes the mean of the workers' numbers, so that all of them decide alike."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return value
-    found = strategy.run(lambda: tf.constant(value, tf.float64))
-    return float(strategy.reduce(tf.distribute.ReduceOp.MEAN, found, axis=None))
+        return dict
+
+    @tf.function
+    def mean(values: tf.Tensor) -> tf.Tensor:
+        found = strategy.run(tf.identity, args=(values,))
+        return strategy.reduce(tf.distribute.ReduceOp.MEAN, found, axis=None)
+
+    def agree(found: Mapping[str, float]) -> dict[str, float]:
+        means = mean(tf.constant([*found.values()], tf.float64)).numpy().tolist()
+        return dict(zip(found, means, strict=True))
+
+    return agree

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -112,7 +111,7 @@ def train(
         config,
         state_dir=state_dir,
         epoch_size=_epoch_size(config, data.counts),
-        agree=functools.partial(strategy_lib.agree, strategy),
+        agree=strategy_lib.agreement(strategy),
         chief=chief,
         report=report,
     )

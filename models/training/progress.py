@@ -77,7 +77,7 @@ class Progress(tf.keras.callbacks.Callback):
       config: The settings.
       state_dir: Where the state is kept; what was begun there is resumed.
       epoch_size: The lists and the documents of an epoch.
-      agree: Makes one number of those that the workers found.
+      agree: Makes one set of numbers of those that the workers found.
       chief: Whether this process writes the state; each worker of a cluster reads it.
       report: Receives one line per epoch.
     """
@@ -91,7 +91,7 @@ class Progress(tf.keras.callbacks.Callback):
         *,
         state_dir: Path,
         epoch_size: tuple[int, int],
-        agree: Callable[[float], float],
+        agree: Callable[[Mapping[str, float]], Mapping[str, float]],
         chief: bool,
         report: Report,
     ) -> None:
@@ -140,7 +140,7 @@ class Progress(tf.keras.callbacks.Callback):
                 " number. Lower train.learning_rate, set train.clip_norm or scale the features"
             )
         self._localise()
-        metrics = {name: self._agree(value) for name, value in self._validate().items()}
+        metrics = self._agree(self._validate())
         lists, documents = (n / max(seconds, 1e-9) for n in self._epoch_size)
         logs.update({f"val_{name}": value for name, value in metrics.items()})
         logs.update(lists_per_second=lists, documents_per_second=documents)
