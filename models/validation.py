@@ -48,12 +48,9 @@ def validator(
     def step(inputs: Any, labels: Any, *weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         output = model(inputs, training=False)
         main = labels if label is None else labels[label]
+        given = weights[0] if weights else None
         values, counts = evaluate(
-            to_scores(output),
-            main,
-            metrics=metrics,
-            contract=contract,
-            weights=weights[0] if weights else None,
+            to_scores(output), main, metrics=metrics, contract=contract, weights=given
         )
         totals, counts = tf.reduce_sum(values * counts, axis=0), tf.reduce_sum(counts, axis=0)
         if loss is None:
