@@ -26,7 +26,6 @@ from models.training.config import TrainConfig
 from models.training.loop import TrainResult
 from models.training.progress import Report
 from models.training.progress import Validate
-from models.validation import LOSS
 from models.validation import validator
 
 
@@ -168,14 +167,20 @@ def _validate(job: TrainingJob, validation: tf.data.Dataset, model: tf.keras.Mod
         validation,
         [parse_metric(name) for name in job.metrics],
         plain.from_json(MetricContract, job.contract),
-        loss=losses.build(config.loss, config.loss_options) if config.metric == LOSS else None,
-        to_scores=functools.partial(to_scores, job),
-        label=label if config.tasks else None,
+        objective=loop.objective_of(config, label),
+        main=label,
+        to_scores=functools.partial(_task_scores, job),
     )
 
 
 def to_scores(job: TrainingJob, logits: tf.Tensor | Mapping[str, tf.Tensor]) -> tf.Tensor:
     """Returns what documents are ranked by, `[batch_size, list_size]`."""
+    label = job.shapes.spec.label
+    return _task_scores(job, logits[label] if isinstance(logits, Mapping) else logits, label)
+
+
+def _task_scores(job: TrainingJob, logits: tf.Tensor, task: str) -> tf.Tensor:
     config = job.config
-    main = logits[job.shapes.spec.label] if isinstance(logits, Mapping) else logits
-    return losses.to_scores(main, config.loss, config.loss_options)
+    if task in config.tasks:
+        return losses.to_scores(logits, config.tasks[task].loss)
+    return losses.to_scores(logits, config.loss, config.loss_options)

@@ -19,6 +19,7 @@ class Places:
     def __init__(self, mask: tf.Tensor, *, static: bool) -> None:
         self.mask, self.static = mask, static
         flat = tf.reshape(mask, [-1])
+        self._flat = flat
         self.is_document: tf.Tensor | None = flat if static else None
         self._rows = None if static else tf.where(flat)[:, 0]
 
@@ -45,5 +46,5 @@ class Places:
             flat = tf.concat([[tf.size(self.mask)], tf.shape(rows)[1:]], axis=0)
             rows = tf.scatter_nd(self._rows[:, tf.newaxis], rows, tf.cast(flat, tf.int64))
         else:
-            rows = tf.where(self.is_document[:, tf.newaxis], rows, tf.zeros_like(rows))
+            rows = tf.where(self._flat[:, tf.newaxis], rows, tf.zeros_like(rows))
         return tf.ensure_shape(tf.reshape(rows, shape), [*self.mask.shape, rows.shape[1]])

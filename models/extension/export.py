@@ -14,8 +14,8 @@ import tensorflow as tf
 from data.errors import InputError
 from models import losses
 from models import serving
-from models.extension.validation import ToScores
-from models.extension.validation import by_task
+from models.objective import by_task
+from models.validation import ToScores
 
 
 class Exported(tf.Module):

@@ -26,12 +26,12 @@ from models.extension.datasets import AbstractDatasetBuilder
 from models.extension.datasets import BaseDatasetBuilder
 from models.extension.documents import fix_shapes
 from models.extension.hparams import PipelineHparams
-from models.extension.validation import by_task
-from models.extension.validation import validator
 from models.metrics import Kind
 from models.metrics import Metric
 from models.metrics import parse_metric
 from models.metrics import preset
+from models.objective import Objective
+from models.objective import by_task
 from models.strategy import Strategy
 from models.training import loop
 from models.training.config import TrainConfig
@@ -41,6 +41,7 @@ from models.training.progress import Validate
 from models.training.progress import say
 from models.training.progress import say_nothing
 from models.validation import LOSS
+from models.validation import validator
 
 LATEST_MODEL, BEST_MODEL = "latest_model", "best_model_by_metric"
 """What is exported below `model_dir/export`."""
@@ -189,7 +190,7 @@ class ModelFitPipeline:
         fix_shapes(model, static)
         return model
 
-    def _objective(self) -> loop.Objective:
+    def _objective(self) -> Objective:
         weights = self._hparams.loss_weights
         return self.build_loss(), None if weights is None else dict(weights)
 
@@ -204,8 +205,8 @@ class ModelFitPipeline:
             model,
             valid,
             [*self.build_metrics(), *weighted],
-            self._objective(),
-            contract=preset(self._hparams.metric_contract),
+            preset(self._hparams.metric_contract),
+            objective=self._objective(),
             main=task,
             to_scores=self._scores,
         )

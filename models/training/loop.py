@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
@@ -16,6 +14,7 @@ from data.dataset import Counts
 from data.errors import InputError
 from models import losses
 from models import strategy as strategy_lib
+from models.objective import Objective
 from models.ranker import Inputs
 from models.strategy import Strategy
 from models.training.config import Precision
@@ -28,9 +27,6 @@ from models.training.progress import Validate
 from models.training.progress import say
 
 Batches = Callable[[tf.distribute.InputContext], tf.data.Dataset]
-LossWeights = Mapping[str, float] | None
-Objective = tuple[Any, LossWeights]
-"""A loss and None, or losses and their weights by the names of their labels."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +97,7 @@ def train(
     steps = steps_per_epoch(config, data.counts)
     trained, local = _models(build, data, config, strategy)
     with strategy.scope():
-        loss = objective() if objective else _objective(config, data.label)
+        loss = objective() if objective else objective_of(config, data.label)
         _compile(trained, config, loss, total_steps=steps * config.epochs)
     state_dir.mkdir(parents=True, exist_ok=True)
     progress = Progress(
@@ -195,7 +191,8 @@ def per_replica(config: TrainConfig, replicas: int) -> int:
     return config.batch_size // replicas
 
 
-def _objective(config: TrainConfig, label: str) -> Objective:
+def objective_of(config: TrainConfig, label: str) -> Objective:
+    """Returns the losses of the settings; `label` is the name of the main one."""
     main = losses.build(config.loss, config.loss_options)
     if not config.tasks:
         return main, None

@@ -148,7 +148,7 @@ def test_servers_need_a_chief_and_workers(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("TF_CONFIG", tf_config({"ps": ["a:1"]}, "ps", 0))
     with pytest.raises(
         InputError,
-        match="^ParameterServerStrategy: TF_CONFIG must name chief, ps and worker, found ps$",
+        match=r"^ParameterServerStrategy: TF_CONFIG must name chief, ps and worker, found ps$",
     ):
         cluster.run_as_chief(job(tmp_path, distribution=SERVERS), tmp_path, report=print)
 

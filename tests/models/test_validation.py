@@ -99,7 +99,11 @@ class Agreement(tf.keras.losses.Loss):
 def test_loss_is_the_mean_over_lists(sizes: list[int]) -> None:
     unweighted = batches(LISTS, sizes).map(lambda inputs, labels, _: (inputs, labels))
     run = validator(
-        Scale(), unweighted, [parse_metric("mrr")], PRESETS["default"], loss=Agreement()
+        Scale(),
+        unweighted,
+        [parse_metric("mrr")],
+        PRESETS["default"],
+        objective=(Agreement(), None),
     )
     expected = np.mean([np.dot(x, labels) for x, labels in LISTS])
     assert run()["loss"] == pytest.approx(expected, rel=1e-5)
@@ -120,7 +124,7 @@ def test_main_label_of_several_and_scores_of_logits() -> None:
     named = batches(LISTS, [2, 2, 1]).map(
         lambda inputs, labels, weights: (
             inputs,
-            {"buy": labels, "click": tf.zeros_like(labels)},
+            {"buy": labels, "click": labels},
             tf.ones_like(weights[:, 0]),
         )
     )
@@ -129,13 +133,17 @@ def test_main_label_of_several_and_scores_of_logits() -> None:
         named,
         [parse_metric("ndcg@2")],
         PRESETS["default"],
-        loss=First(),
-        to_scores=lambda logits: tf.reduce_sum(logits["buy"], axis=-1),
-        label="buy",
+        objective=({"buy": First(), "click": First()}, {"click": 0.5}),
+        main="buy",
+        to_scores=lambda logits, task: tf.reduce_sum(logits, axis=-1),
     )
     found = run()
     assert found["ndcg@2"] == pytest.approx(expected(PRESETS["default"])["ndcg@2"])
-    assert found["loss"] == pytest.approx(np.mean([np.dot(x, labels) for x, labels in LISTS]))
+    assert found["click/ndcg@2"] == pytest.approx(
+        expected(PRESETS["default"], -1.0)["ndcg@2"], abs=1e-6
+    )
+    agreement = np.mean([np.dot(x, labels) for x, labels in LISTS])
+    assert found["loss"] == pytest.approx((1 - 0.5) * agreement)
 
 
 def test_weighted_metric_of_lists_without_weights() -> None:
