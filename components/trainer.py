@@ -105,7 +105,7 @@ def export(
 ) -> None:
     """Writes the SavedModel with the transform graph, its signatures and warm-up requests."""
     servable = serving.Servable(
-        model,
+        job_lib.copy(job, model),
         output.transform_features_layer(),
         job.shapes,
         to_scores=functools.partial(job_lib.to_scores, job),

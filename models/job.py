@@ -76,6 +76,14 @@ def build(job: TrainingJob, static: bool = False) -> tf.keras.Model:
     return family.build(job.shapes, settings, outputs=outputs, static=static)
 
 
+def copy(job: TrainingJob, model: tf.keras.Model) -> tf.keras.Model:
+    """Returns the model without what training added to it, such as the optimizer's state."""
+    fresh = build(job)
+    fresh(sample(job))
+    fresh.set_weights(model.get_weights())
+    return fresh
+
+
 def run(job: TrainingJob, *, report: Report = progress.say) -> tuple[tf.keras.Model, TrainResult]:
     """Trains the job's model and returns it as `models.training.loop.train` does.
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from data.errors import InputError
 from models.training.config import TrainConfig
+from models.validation import LOSS
 
 STATE = "state.json"
 """The file that says how far training came."""
@@ -145,9 +146,11 @@ class Progress(tf.keras.callbacks.Callback):
         logs.update({f"val_{name}": value for name, value in metrics.items()})
         logs.update(lists_per_second=lists, documents_per_second=documents)
         self._advance(metrics[self._config.metric])
+        metric = self._config.metric
+        title = "validation loss" if metric == LOSS else metric
         self._report(
             f"epoch {self.state.epochs}/{self._config.epochs}  loss {loss:.4f}"
-            f"  {self._config.metric} {metrics[self._config.metric]:.4f}"
+            f"  {title} {metrics[metric]:.4f}"
             f"  best {self.best:.4f} (epoch {self.state.best_epoch})"
             f"  {seconds:.1f} s  {lists:,.0f} lists/s  {documents:,.0f} documents/s"
         )

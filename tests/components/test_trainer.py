@@ -78,6 +78,14 @@ def test_it_says_how_training_went_and_leaves_no_state(trained: Path) -> None:
     assert list((trained / "run").glob("train/events*"))
 
 
+def test_the_export_has_the_model_without_the_state_of_its_training(trained: Path) -> None:
+    names = [
+        name for name, _ in tf.train.list_variables(str(trained / "model/variables/variables"))
+    ]
+    assert any("towers" in name for name in names)
+    assert not [name for name in names if "optimizer" in name]
+
+
 def test_the_export_scores_requests_and_stored_lists_alike(trained: Path) -> None:
     lists = draw((3, 1, 6), spec=SPEC, seed=3)
     lists.values["word"][0] = b"never seen"
@@ -109,7 +117,7 @@ def test_a_run_that_failed_after_training_does_not_train_again(
 ) -> None:
     """Another configuration does not take its state for its own; one seed gives one model."""
 
-    def fail(*args: object) -> None:
+    def fail(*args: object, **settings: object) -> None:
         raise OSError("disk full")
 
     run = arguments(transformed, tmp_path)
