@@ -29,7 +29,7 @@ class Settings:
       dropout: As in the guide.
       batch_norm_moment: 0.9 rather than the guide's 0.99, for the moving averages must be those of
         the trained weights after a few dozen steps.
-      learning_rate: Adam's.
+      learning_rate: Adam's, above the guide's 0.0001 for the same reason.
       seed: Of this run.
     """
 
