@@ -100,6 +100,7 @@ def training(
     *,
     seed: int,
     shard: tuple[int, int] = (1, 0),
+    first: int | tf.Tensor = 0,
 ) -> tf.data.Dataset:
     """Training batches without end, shuffled anew in each epoch over all lists.
 
@@ -112,6 +113,7 @@ def training(
       shapes: The shapes of the batches.
       seed: Fixes the order.
       shard: Into how many parts the lists are divided, and which of them is wanted.
+      first: With which list of the first epoch static batches begin, counted from 0.
     """
     lists = read(files).shard(*shard)
     if shapes.by_length:
@@ -122,7 +124,7 @@ def training(
         return _batches(batches, transformed, shapes)
     lists = lists.cache().shuffle(100_000, seed=seed, reshuffle_each_iteration=True)
     if shapes.static:
-        lists = lists.repeat().batch(shapes.batch_size, drop_remainder=True)
+        lists = lists.repeat().skip(first).batch(shapes.batch_size, drop_remainder=True)
     else:
         lists = lists.batch(shapes.batch_size).repeat()
     return _batches(lists, transformed, shapes)

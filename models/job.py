@@ -117,9 +117,10 @@ def training_data(job: TrainingJob, strategy: tf.distribute.Strategy) -> loop.Tr
     replicas = strategy.num_replicas_in_sync
     if job.config.distribution.strategy is not Strategy.PARAMETER_SERVER:
         loop.per_replica(job.config, replicas)
+    counts = dataset.count(job.train_files, job.shapes)
     return loop.TrainingData(
-        functools.partial(_batches, job, replicas=replicas),
-        dataset.count(job.train_files, job.shapes),
+        functools.partial(_batches, job, replicas=replicas, lists=counts.lists),
+        counts,
         sample=sample(job),
         label=job.shapes.spec.label,
     )
@@ -140,11 +141,11 @@ def _validation(job: TrainingJob) -> tf.data.Dataset:
 
 
 def _batches(
-    job: TrainingJob, context: tf.distribute.InputContext, *, replicas: int
+    job: TrainingJob, context: tf.distribute.InputContext, *, replicas: int, lists: int
 ) -> tf.data.Dataset:
     config = job.config
     servers = config.distribution.strategy is Strategy.PARAMETER_SERVER
-    # Workers of parameter servers each take all lists, in an order of their own.
+    # Workers of parameter servers each take all lists, each from another one on.
     shard = (1, 0) if servers else (context.num_input_pipelines, context.input_pipeline_id)
     alone = config.distribution.strategy is Strategy.NONE
     shapes = dataset.Shapes(
@@ -160,6 +161,7 @@ def _batches(
         shapes,
         seed=config.seed + context.input_pipeline_id,
         shard=shard,
+        first=strategy_lib.first_list(lists) if servers else 0,
     )
 
 

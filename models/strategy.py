@@ -11,7 +11,9 @@ import os
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from data.errors import InputError
@@ -172,6 +174,34 @@ def _partitioner(size: int) -> tf.distribute.experimental.partitioners.Partition
 def cluster() -> dict[str, list[str]]:
     """Returns the addresses by role that `TF_CONFIG` names."""
     return dict(json.loads(os.environ["TF_CONFIG"])["cluster"])
+
+
+def first_list(lists: int) -> tf.Tensor:
+    """Returns with which of its lists a worker of parameter servers begins, an int64 scalar.
+
+    For the function that makes a worker's data set: TensorFlow tells each worker that it is the
+    only one. Begun at equal distances, the workers together see each list once in each epoch.
+    """
+    index = tf.distribute.coordinator.experimental_get_current_worker_index()
+    return tf.cast(index, tf.int64) * lists // len(cluster()["worker"])
+
+
+def join_shards(
+    shards: Sequence[np.ndarray], shapes: Sequence[tuple[int, ...]]
+) -> list[np.ndarray]:
+    """Returns weights of these shapes, those that were divided among servers put together.
+
+    >>> found = join_shards([np.ones([2, 3]), np.ones([1, 3]), np.ones(())], [(3, 3), ()])
+    >>> [weight.shape for weight in found]
+    [(3, 3), ()]
+    """
+    left, found = iter(shards), []
+    for shape in shapes:
+        parts = [next(left)]
+        while parts[0].ndim and sum(len(part) for part in parts) < shape[0]:
+            parts.append(next(left))
+        found.append(np.concatenate(parts) if len(parts) > 1 else parts[0])
+    return found
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from data.errors import InputError
+from models.strategy import join_shards
 from models.training.config import TrainConfig
 from models.validation import LOSS
 
@@ -162,7 +163,8 @@ class Progress(tf.keras.callbacks.Callback):
             inner = getattr(optimizer, "inner_optimizer", optimizer)
             inner.finalize_variable_values(self._trained.trainable_variables)
         if self._local is not self._trained:
-            self._local.set_weights(self._trained.get_weights())
+            shapes = [tuple(weight.shape) for weight in self._local.weights]
+            self._local.set_weights(join_shards(self._trained.get_weights(), shapes))
 
     def _advance(self, metric: float) -> None:
         state, config = self.state, self._config

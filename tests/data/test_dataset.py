@@ -113,6 +113,15 @@ def test_batches_of_one_shape_run_on_from_epoch_to_epoch(files: list[str]) -> No
     assert [sorted(lists[i : i + 5]) for i in (0, 5, 10)] == [[0, 1, 2, 3, 4]] * 3
 
 
+def test_static_batches_begin_where_they_are_told_to(files: list[str]) -> None:
+    shapes = Shapes(batch_size=1, static=True)
+    orders = [
+        numbers(dataset.training(files, TRANSFORMED, shapes, seed=1, first=first).take(10 - first))
+        for first in (0, 2)
+    ]
+    assert orders[1] == orders[0][2:]
+
+
 def test_shards_divide_the_lists(files: list[str]) -> None:
     parts = [
         {n for batch in numbers(training(files, shard=(2, i), batch_size=5)) for n in batch}

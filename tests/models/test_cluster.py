@@ -107,16 +107,16 @@ def test_parameter_servers_train_as_one_process_does(
 ) -> None:
     started = job(tmp_path, distribution=SERVERS)
     folder, lines = tmp_path / "cluster", list[str]()
-    roles = {"chief": addresses(1), "ps": addresses(1), "worker": addresses(2)}
+    roles = {"chief": addresses(1), "ps": addresses(2), "worker": addresses(2)}
     monkeypatch.setenv("TF_CONFIG", tf_config(roles, "chief", 0))
-    others = [("ps", 0), ("worker", 0), ("worker", 1)]
+    others = [("ps", 0), ("ps", 1), ("worker", 0), ("worker", 1)]  # two servers divide weights
     with contextlib.ExitStack() as stack:
         processes = [
             stack.enter_context(process(folder, tf_config(roles, role, index)))
             for role, index in others
         ]
         _, result = cluster.run_as_chief(started, folder, report=lines.append)
-        assert [one.wait(timeout=60) for one in processes] == [0, 0, 0]
+        assert [one.wait(timeout=60) for one in processes] == [0, 0, 0, 0]
     assert [line.split()[1] for line in lines if line.startswith("epoch")] == [
         f"{n}/4" for n in range(1, 5)
     ]
