@@ -4,6 +4,7 @@ Inputs, preprocessing and scores are functions; a model builder makes a model of
 builder batches of files of ELWCs, and a pipeline trains the one on the other and exports it.
 """
 
+from models.extension import keras
 from models.extension.builders import AbstractModelBuilder
 from models.extension.builders import KerasModelBuilder
 from models.extension.builders import ModelBuilder
@@ -54,4 +55,5 @@ __all__ = [
     "Trained",
     "TypeSpecInputCreator",
     "UnivariateScorer",
+    "keras",
 ]

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from data.errors import InputError
 from data.errors import did_you_mean
+from models.extension.checks import check_functional
 from models.extension.documents import Tensors
 from models.extension.inputs import InputCreator
 from models.extension.preprocess import Preprocessor
@@ -149,9 +150,10 @@ class KerasModelBuilder(AbstractModelBuilder):
         """Makes the model and returns its own inputs.
 
         Raises:
-          InputError: It has no input of such a name, or cannot be copied.
+          InputError: It has no input of such a name, is not functional, or cannot be copied.
         """
         self._model = self._fresh()
+        check_functional(self._model)
         inputs = dict(zip(self._model.input_names, self._model.inputs, strict=True))
         for name in (*self._names[0], *self._names[1]):
             if name not in inputs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 from typing import Protocol
 
@@ -140,7 +141,12 @@ class BaseDatasetBuilder(abc.ABC):
         reader = self._hparams.dataset_reader or _record_reader(files[0])
         named = tf.data.Dataset.from_tensor_slices(files)
         # From all files in turn, since the lists of one file may be alike.
-        return named.interleave(reader, cycle_length=min(len(files), 16), deterministic=True)
+        return named.interleave(
+            reader,
+            cycle_length=min(len(files), 16),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
 
     def _batches(self, serialized: tf.data.Dataset, list_size: int | None) -> tf.data.Dataset:
         def to_batch(records: tf.Tensor) -> Any:
@@ -160,7 +166,7 @@ class BaseDatasetBuilder(abc.ABC):
         """Returns `[batch_size, list_size]`, below 0 where there is no document or no label."""
         label = tf.cast(tf.squeeze(features[name], axis=2), tf.float32)
         if self._hparams.convert_labels_to_binary:
-            label = tf.minimum(label, 1.0)
+            label = tf.where(label > 0, 1.0, label)
         return tf.where(features[self._mask_feature_name], label, LABEL_PADDING)
 
 
@@ -185,11 +191,11 @@ class SimpleDatasetBuilder(BaseDatasetBuilder):
         hparams: DatasetHparams,
         sample_weight_spec: LabelSpec | None = None,
     ) -> None:
-        specs = [label_spec, sample_weight_spec] if sample_weight_spec else [label_spec]
+        specs = _columns([label_spec, *([sample_weight_spec] if sample_weight_spec else [])])
         super().__init__(
-            context_feature_spec, example_feature_spec, dict(specs), mask_feature_name, hparams
+            context_feature_spec, example_feature_spec, specs, mask_feature_name, hparams
         )
-        self._names = [name for name, _ in specs]
+        self._names = [*specs]
 
     def _features_and_labels(self, features: dict[str, Any]) -> Any:
         label, *weights = self._names
@@ -218,7 +224,7 @@ class MultiLabelDatasetBuilder(BaseDatasetBuilder):
         sample_weight_spec: LabelSpec | None = None,
     ) -> None:
         weights = [sample_weight_spec] if sample_weight_spec else []
-        specs = dict([*label_spec.values(), *weights])
+        specs = _columns([*label_spec.values(), *weights])
         super().__init__(
             context_feature_spec, example_feature_spec, specs, mask_feature_name, hparams
         )
@@ -233,6 +239,13 @@ class MultiLabelDatasetBuilder(BaseDatasetBuilder):
 def _record_reader(file: str) -> Reader:
     compression = "GZIP" if is_gzip(file) else ""
     return functools.partial(tf.data.TFRecordDataset, compression_type=compression)
+
+
+def _columns(specs: Sequence[LabelSpec]) -> dict[str, tf.io.FixedLenFeature]:
+    for name, spec in specs:
+        if tf.TensorShape(spec.shape) != [1]:
+            raise InputError(f"'{name}': a label or weight has shape (1,), found {spec.shape}")
+    return dict(specs)
 
 
 def _batch(features: dict[str, Any], labels: Any, names: set[str], weights: list[str]) -> Any:

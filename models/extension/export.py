@@ -12,7 +12,6 @@ from typing import Any
 import tensorflow as tf
 
 from data.errors import InputError
-from models import losses
 from models import serving
 from models.objective import by_task
 from models.validation import ToScores
@@ -72,41 +71,6 @@ def write(model: tf.keras.Model, folder: Path, signatures: Any) -> None:
             os.rename(new, folder)
     except OSError as error:
         raise InputError(f"model_dir: cannot write to '{folder}': {error.strerror}") from error
-
-
-def check_tasks(
-    logits: Any,
-    labels: Any,
-    loss: str | Mapping[str, str],
-    main: str,
-    options: losses.LossOptions | None = None,
-) -> None:
-    """Raises InputError unless model, labels and losses are of the same tasks, and `main` is one.
-
-    With the options of the losses, the number of logits is checked as well.
-    """
-    texts = by_task(loss)
-    for what, found in (("logits", by_task(logits)), ("labels", by_task(labels))):
-        if {*found} != {*texts}:
-            raise InputError(
-                f"{what}: expected those of {_shown(texts)}, as there are losses;"
-                f" found {_shown(found)}"
-            )
-    if main not in texts:
-        tasks = _shown(texts) if any(texts) else "none"
-        raise InputError(f"best_exporter_metric: no task '{main}', expected {tasks}")
-    if options is None:
-        return
-    for task, text in texts.items():
-        shape = by_task(logits)[task].shape
-        wanted, n = losses.n_outputs(text, options), shape[2] if shape.rank > 2 else 1
-        if n != wanted:
-            of = f" of '{task}'" if task else ""
-            raise InputError(f"logits{of}: {text} needs {wanted} for each document, found {n}")
-
-
-def _shown(tasks: Mapping[str, Any]) -> str:
-    return ", ".join(sorted(tasks)) if any(tasks) else "one label"
 
 
 def _on_inputs(model: tf.keras.Model) -> Any:

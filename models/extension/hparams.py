@@ -10,9 +10,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from data import plain
 from data.errors import InputError
 from data.errors import did_you_mean
+from models import losses
 from models.metrics import parse_metric
+from models.metrics import preset
+from models.objective import by_task
 from models.strategy import DistributionConfig
 from models.strategy import Strategy
 from models.training.config import TrainConfig
@@ -22,6 +26,18 @@ REDUCE_LR_PATIENCE = 10
 """The epochs that Keras' ReduceLROnPlateau waits, which TF-Ranking leaves as they are."""
 
 Reader = Callable[[list[str]], tf.data.Dataset]
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "num_epochs": (int,),
+    "learning_rate": (int, float),
+    "loss": (str, Mapping),
+    "optimizer": (str,),
+    "loss_weights": (Mapping, type(None)),
+    "strategy": (str, type(None)),
+}
+"""What settings must be that TF-Ranking, or Keras, knows in more than one form."""
+_WITHOUT_EFFECT = ("tasks", "label_weights", "export_latest")
+"""Settings of our training that say how the pipeline's own data set, labels and exports are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +112,8 @@ class PipelineHparams:
       num_valid_steps: The guide's name for `validation_steps`.
       metric_contract: The conventions of the metrics, a name of `models.metrics.PRESETS`.
       min_shard_bytes: See `models.strategy.DistributionConfig`.
-      further: More settings of `models.training.config.TrainConfig`, by their names there.
+      further: More settings of `models.training.config.TrainConfig`, by their names there;
+        `loss_options` may be a dict.
       cluster_resolver: Must be None: `TF_CONFIG` names the cluster.
       variable_partitioner: Must be None: `min_shard_bytes` says what it would.
     """
@@ -129,6 +146,21 @@ class PipelineHparams:
     further: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, kinds in _KINDS.items():
+            found = vars(self)[name]
+            if not isinstance(found, kinds):
+                known = " or ".join("None" if k is type(None) else k.__name__ for k in kinds)
+                raise InputError(f"{name}: expected {known}, found {found!r}")
+        for name in ("num_epochs", "num_train_steps", "validation_steps", "num_valid_steps"):
+            if vars(self)[name] is not None and vars(self)[name] < 1:
+                raise InputError(f"{name} must be at least 1, found {vars(self)[name]}")
+        self._check_names()
+        for name in self.further:
+            self._check_further(name)
+        self._check_direction()
+        self.train_config(batch_size=1, list_size=1)
+
+    def _check_names(self) -> None:
         for guides, name in (
             ("num_train_steps", "steps_per_epoch"),
             ("num_valid_steps", "validation_steps"),
@@ -147,8 +179,23 @@ class PipelineHparams:
                 "loss_reduction: the loss is the mean over lists; expected"
                 f" {' or '.join(means)}, found {self.loss_reduction}"
             )
-        self._check_direction()
-        self.train_config(batch_size=1, list_size=1)
+        if not self.loss:
+            raise InputError(f"loss: expected one or more, found {self.loss!r}")
+        for text in by_task(self.loss).values():
+            losses.parse(text)
+        tasks = by_task(self.loss)
+        for name in self.loss_weights or {}:
+            if name not in tasks:
+                near = did_you_mean(name, tasks)
+                raise InputError(f"loss_weights: there is no loss of '{name}'.{near}")
+        preset(self.metric_contract)
+
+    def _check_further(self, name: str) -> None:
+        known = [field.name for field in dataclasses.fields(TrainConfig)]
+        if name not in known:
+            raise InputError(f"further: unknown setting '{name}'.{did_you_mean(name, known)}")
+        if name in _WITHOUT_EFFECT:
+            raise InputError(f"further: '{name}' does nothing here")
 
     def _check_direction(self) -> None:
         name = self.metric_name
@@ -186,12 +233,12 @@ class PipelineHparams:
         steps = self.steps_per_epoch or 0
         if self.num_train_steps is not None:
             steps = math.ceil(self.num_train_steps / self.num_epochs)
-        known = [field.name for field in dataclasses.fields(TrainConfig)]
-        for name in self.further:
-            if name not in known:
-                raise InputError(f"further: unknown setting '{name}'.{did_you_mean(name, known)}")
+        further = dict(self.further)
+        if isinstance(further.get("loss_options"), Mapping):
+            options = plain.decode(losses.LossOptions, further["loss_options"], "loss_options")
+            further["loss_options"] = options
         settings: dict[str, Any] = {
-            "loss": self.loss if isinstance(self.loss, str) else next(iter(self.loss.values())),
+            "loss": next(iter(by_task(self.loss).values())),
             "optimizer": self.optimizer.lower(),
             "learning_rate": self.learning_rate,
             "batch_size": batch_size,
@@ -205,7 +252,7 @@ class PipelineHparams:
             "steps_per_execution": self.steps_per_execution,
             "distribution": self._distribution(),
         }
-        return TrainConfig(**{**settings, **self.further})
+        return TrainConfig(**{**settings, **further})
 
     def _distribution(self) -> DistributionConfig:
         names = [strategy.value for strategy in Strategy]

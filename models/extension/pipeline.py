@@ -21,6 +21,7 @@ from data.errors import InputError
 from models import cluster
 from models import losses
 from models import strategy as strategy_lib
+from models.extension import checks
 from models.extension import export
 from models.extension.datasets import AbstractDatasetBuilder
 from models.extension.datasets import BaseDatasetBuilder
@@ -90,6 +91,8 @@ class ModelFitPipeline:
         dataset_builder: AbstractDatasetBuilder,
         hparams: PipelineHparams,
     ) -> None:
+        if isinstance(model_builder, tf.keras.Model):
+            raise InputError("model_builder: found a model; KerasModelBuilder makes copies of it")
         _require("model_builder", model_builder, "build")
         _require("dataset_builder", dataset_builder, "build_train_dataset")
         if not isinstance(hparams.loss, self.loss_type):
@@ -138,8 +141,10 @@ class ModelFitPipeline:
             cluster.serve(place).join()  # for as long as the process lives
         strategy = strategy_lib.connect(distribution)
         valid = self._dataset_builder.build_valid_dataset().take(self._hparams.valid_steps)
-        inputs, labels = next(iter(valid))[:2]
-        task = self._hparams.task or next(iter(by_task(labels)))
+        inputs, labels = checks.first_batch(
+            "validation", valid, weighted=self._hparams.use_weighted_metrics
+        )
+        task = self._hparams.task or next(iter(labels))
         config, state_dir = self._settings(task, inputs, labels)
         tf.keras.utils.set_random_seed(config.seed)
         model, result = loop.train(
@@ -204,7 +209,7 @@ class ModelFitPipeline:
         return validator(
             model,
             valid,
-            [*self.build_metrics(), *weighted],
+            checks.check_metrics([*self.build_metrics(), *weighted]),
             preset(self._hparams.metric_contract),
             objective=self._objective(),
             main=task,
@@ -217,16 +222,23 @@ class ModelFitPipeline:
         Raises:
           InputError: Model, labels and losses have different tasks.
         """
-        given = getattr(self._dataset_builder, "_hparams", None)
-        size = given.train_batch_size if given else len(next(iter(by_task(labels).values())))
-        list_size = given.list_size if given else None
+        builder, given, list_size = self._dataset_builder, None, None
+        if isinstance(builder, BaseDatasetBuilder):
+            # Of a function the text is an address, which another process does not know.
+            given = dataclasses.replace(builder._hparams, dataset_reader=None)
+            size, list_size = given.train_batch_size, given.list_size
+        else:
+            _, first = checks.first_batch("training", builder.build_train_dataset())
+            size = len(next(iter(first.values())))
         config = self._hparams.train_config(batch_size=size, list_size=list_size)
         model = self._build(config.static)
+        checks.check_inputs(model, inputs)
         ours = type(self).build_loss is ModelFitPipeline.build_loss
         options = config.loss_options if ours else None
-        export.check_tasks(model(inputs), labels, self._hparams.loss, task, options)
+        checks.check_tasks(model(inputs), labels, self._hparams.loss, task, options)
         shapes = [w.shape.as_list() for w in model.weights]  # names count up
-        text = f"{plain.to_json(config)} {self._hparams.loss} {given} {shapes}"
+        loss = self._hparams.loss, self._hparams.loss_weights
+        text = f"{plain.to_json(config)} {loss} {given} {shapes}"
         name = hashlib.sha256(text.encode()).hexdigest()[:16]
         return config, self._folder / "training" / name
 
@@ -252,7 +264,9 @@ class ModelFitPipeline:
             if "input_context" in inspect.signature(build).parameters:
                 return build(input_context=context)  # type: ignore[call-arg]
             own = build().repeat().shard(context.num_input_pipelines, context.input_pipeline_id)
-            return own.rebatch(size, drop_remainder=True)
+            # Lists of two batches may differ in length, and so cannot always be put together.
+            whole = size == config.batch_size
+            return own if whole else own.rebatch(size, drop_remainder=True)
 
         return batches
 

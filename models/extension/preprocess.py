@@ -28,7 +28,7 @@ class PreprocessorWithSpec:
 
     Args:
       preprocess_spec: Functions by the names of inputs. Layers that they create are the model's.
-      default_value_spec: What pads a ragged feature, by name; 0 if not given.
+      default_value_spec: What pads a ragged feature, by name; 0, or "" for texts, if not given.
     """
 
     def __init__(
@@ -61,7 +61,8 @@ class PreprocessorWithSpec:
         value = self._functions[name](value) if name in self._functions else value
         symbolic = getattr(value, "type_spec", None)
         if isinstance(value, tf.RaggedTensor) or isinstance(symbolic, tf.RaggedTensorSpec):
-            return _pad(value, self._defaults.get(name, 0), list_size)
+            nothing = "" if value.dtype == tf.string else 0
+            return _pad(value, self._defaults.get(name, nothing), list_size)
         return value
 
 

@@ -34,9 +34,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def guides_model() -> tfr.ModelBuilder:
-    input_creator = tfr.FeatureSpecInputCreator(CONTEXT, EXAMPLE)
+    input_creator = tfr.keras.model.FeatureSpecInputCreator(CONTEXT, EXAMPLE)
     preprocessor = dict.fromkeys(EXAMPLE, guide.log1p)
-    dnn_scorer = tfr.DNNScorer(
+    dnn_scorer = tfr.keras.model.DNNScorer(
         hidden_layer_dims=[32, 16],
         output_units=1,
         activation=tf.nn.relu,
@@ -44,7 +44,7 @@ def guides_model() -> tfr.ModelBuilder:
         batch_norm_moment=0.9,
         dropout=0.1,
     )
-    return tfr.ModelBuilder(
+    return tfr.keras.model.ModelBuilder(
         input_creator=input_creator,
         preprocessor=preprocessor,
         scorer=dnn_scorer,
@@ -55,7 +55,7 @@ def guides_model() -> tfr.ModelBuilder:
 
 @pytest.fixture(scope="module")
 def trained(files: Path, guides_model: tfr.ModelBuilder) -> tfr.Trained:
-    dataset_hparams = tfr.DatasetHparams(
+    dataset_hparams = tfr.keras.pipeline.DatasetHparams(
         train_input_pattern=str(files / "train-*"),
         valid_input_pattern=str(files / "vali-*"),
         train_batch_size=16,
@@ -64,14 +64,14 @@ def trained(files: Path, guides_model: tfr.ModelBuilder) -> tfr.Trained:
         dataset_reader=lambda names: tf.data.TFRecordDataset(names, "GZIP"),
         convert_labels_to_binary=False,
     )
-    dataset_builder = tfr.SimpleDatasetBuilder(
+    dataset_builder = tfr.keras.pipeline.SimpleDatasetBuilder(
         context_feature_spec=CONTEXT,
         example_feature_spec=EXAMPLE,
         mask_feature_name=MASK,
         label_spec=LABEL,
         hparams=dataset_hparams,
     )
-    pipeline_hparams = tfr.PipelineHparams(
+    pipeline_hparams = tfr.keras.pipeline.PipelineHparams(
         model_dir=str(files / "web30k_dnn_model"),
         num_epochs=5,
         num_train_steps=40,
@@ -85,7 +85,7 @@ def trained(files: Path, guides_model: tfr.ModelBuilder) -> tfr.Trained:
         strategy=None,
         tpu=None,
     )
-    ranking_pipeline = tfr.SimplePipeline(
+    ranking_pipeline = tfr.keras.pipeline.SimplePipeline(
         model_builder=guides_model,
         dataset_builder=dataset_builder,
         hparams=pipeline_hparams,
@@ -173,10 +173,17 @@ def model_builder(**given: Any) -> tfr.ModelBuilder:
 def test_a_killed_training_goes_on(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parts = (model_builder(), guide.dataset_builder(files), guide.pipeline_hparams(tmp_path))
+    def parts() -> Any:
+        # Each process has a reader of its own.
+        data = guide.dataset_builder(
+            files, dataset_reader=lambda names: tf.data.TFRecordDataset(names, "GZIP")
+        )
+        return model_builder(), data, guide.pipeline_hparams(tmp_path)
+
+    first, second = parts(), parts()
     with pytest.raises(KeyboardInterrupt):
-        Killed(*parts).train_and_validate()
-    resumed = tfr.SimplePipeline(*parts).train_and_validate(verbose=1)
+        Killed(*first).train_and_validate()
+    resumed = tfr.SimplePipeline(*second).train_and_validate(verbose=1)
     lines = capsys.readouterr().out.splitlines()
     assert (lines[0], resumed.result.epochs) == ("resuming after epoch 1", 4)
     assert [line[:9] for line in lines[1:]] == ["epoch 2/4", "epoch 3/4", "epoch 4/4"]

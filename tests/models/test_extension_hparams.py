@@ -20,6 +20,9 @@ DATASET: dict[str, Any] = {
 }
 
 
+LETR = "metric contract: unknown 'letr'. Did you mean 'letor'?"
+
+
 def config(**given: Any) -> Any:
     hparams = PipelineHparams(**{"model_dir": "m", "num_epochs": 100, **given})
     return hparams.train_config(batch_size=128, list_size=200)
@@ -57,12 +60,12 @@ def test_settings_have_their_place_in_our_training() -> None:
         best_exporter_metric_higher_better=True,
         strategy="MirroredStrategy",
         tpu=None,
-        further={"clip_norm": 1.0, "seed": 7},
+        further={"clip_norm": 1.0, "seed": 7, "loss_options": {"temperature": 0.5}},
     )
     assert (found.optimizer, found.metric) == ("adagrad", "ndcg@10")
     assert (found.reduce_lr_patience, found.patience, found.min_delta) == (10, 3, 0.1)
     assert found.distribution.strategy is Strategy.MIRRORED
-    assert (found.clip_norm, found.seed) == (1.0, 7)
+    assert (found.clip_norm, found.seed, found.loss_options.temperature) == (1.0, 7, 0.5)
 
 
 def test_a_reader_that_tensorflow_does_not_have_need_not_be_named() -> None:
@@ -104,6 +107,28 @@ def test_a_reader_that_tensorflow_does_not_have_need_not_be_named() -> None:
         ),
         ({"cluster_resolver": 1}, "cluster_resolver must be None; name the cluster in TF_CONFIG"),
         ({"variable_partitioner": 1}, "variable_partitioner must be None; set min_shard_bytes"),
+        ({"num_epochs": 0, "num_train_steps": 9}, "num_epochs must be at least 1, found 0"),
+        ({"validation_steps": 0}, "validation_steps must be at least 1, found 0"),
+        ({"num_epochs": "3"}, "num_epochs: expected int, found '3'"),
+        ({"optimizer": None}, "optimizer: expected str, found None"),
+        ({"loss": 3}, "loss: expected str or Mapping, found 3"),
+        ({"loss": {}}, "loss: expected one or more, found {}"),
+        (
+            {"loss": {"a": "softmax_loss", "b": "softmax"}},
+            "unknown loss 'softmax'. Did you mean 'softmax_loss'?",
+        ),
+        (
+            {"loss": {"click": "softmax_loss"}, "loss_weights": {"clcik": 2.0}},
+            "loss_weights: there is no loss of 'clcik'. Did you mean 'click'?",
+        ),
+        ({"loss_weights": {"click": 2.0}}, "loss_weights: there is no loss of 'click'."),
+        ({"strategy": 1}, "strategy: expected str or None, found 1"),
+        ({"metric_contract": "letr"}, LETR),
+        ({"further": {"label_weights": (1.0,)}}, "further: 'label_weights' does nothing here"),
+        (
+            {"further": {"loss_options": {"temprature": 1.0}}},
+            "loss_options: unknown key 'temprature'. Did you mean 'temperature'?",
+        ),
         (
             {"further": {"clip_nrom": 1.0}},
             "further: unknown setting 'clip_nrom'. Did you mean 'clip_norm'?",

@@ -12,8 +12,8 @@ import tensorflow as tf
 from data.errors import InputError
 from models import extension as tfr
 from models import losses
+from models.extension import checks
 from models.extension import elwc
-from models.extension import export
 from tests.models import guide
 from tests.models import readme
 from tests.models.guide import CLICK
@@ -195,16 +195,6 @@ def test_datasets_that_are_there_already_serve_as_well(files: Path, tmp_path: Pa
     assert found.numpy() == pytest.approx(trained.model(features).numpy(), abs=1e-5)
 
 
-def test_a_dataset_without_a_known_end_needs_a_number_of_steps(files: Path, tmp_path: Path) -> None:
-    source = guide.dataset_builder(files)
-    data = tfr.NullDatasetBuilder(source.build_train_dataset(), source.build_valid_dataset())
-    hparams = guide.pipeline_hparams(tmp_path, steps_per_epoch=None)
-    with pytest.raises(InputError) as caught:
-        tfr.SimplePipeline(BUILDERS[None](), data, hparams).train_and_validate()
-    expected = "steps_per_epoch is needed: the training dataset has no known end"
-    assert str(caught.value) == expected
-
-
 ONE, THREE = tf.zeros([2, 5]), tf.zeros([2, 5, 3])
 
 
@@ -246,32 +236,5 @@ def test_model_labels_and_losses_must_agree(
     logits: Any, labels: Any, loss: Any, main: str, message: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        export.check_tasks(logits, labels, loss, main, losses.LossOptions())
+        checks.check_tasks(logits, labels, loss, main, losses.LossOptions())
     assert str(caught.value) == message
-
-
-def test_validation_sees_every_list_once_and_whole(files: Path) -> None:
-    builder = guide.dataset_builder(files, list_size=2, valid_batch_size=7)
-    batches = list(builder.build_valid_dataset())
-    found = [np.sum(labels >= 0, axis=1).tolist() for _, labels in batches]
-    assert [len(batch) for batch in found] == [7] * 5 + [5]
-    assert [size for batch in found for size in batch] == [
-        guide.n_documents(record) for record in guide.records(40, seed=3)
-    ]
-
-
-def test_training_lists_are_cut_shuffled_and_shared(files: Path) -> None:
-    builder = guide.dataset_builder(files, list_size=3, convert_labels_to_binary=True)
-    batches = [labels.numpy() for _, labels in builder.build_train_dataset().take(8)]
-    assert {batch.shape for batch in batches} == {(16, 3)}
-    assert {*np.unique(batches).tolist()} == {-1.0, 0.0, 1.0}
-    again = [labels.numpy() for _, labels in builder.build_train_dataset().take(8)]
-    assert np.array_equal(batches, again)
-    shares = []
-    for worker in range(2):
-        context = tf.distribute.InputContext(2, worker, 2)
-        shares += list(builder.build_train_dataset(context).take(8))
-    first = guide.NAMES[0]
-    seen = [x for inputs, _ in shares for x in inputs[first].numpy()[:, 0, 0].tolist()]
-    assert {len(inputs[first]) for inputs, _ in shares} == {8}
-    assert len({*seen}) == 128  # as many as there are lists, each at one worker

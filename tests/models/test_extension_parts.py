@@ -137,6 +137,15 @@ def test_ragged_features_are_padded_with_their_defaults() -> None:
     padded = tfr.PreprocessorWithSpec(default_value_spec={"tags": 10})
     model = build(total, padded, context={}, example=tags)
     assert model(inputs).numpy().tolist() == [[3, 20, 13]]
+    texts = build(
+        tfr.UnivariateScorer(
+            lambda _, example: tf.cast(tf.strings.length(example["tags"]), tf.float32)[:, :1]
+        ),
+        context={},
+        example={"tags": tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)},
+    )
+    names = tf.ragged.constant([[["ab", "c"], [], ["d"]]], row_splits_dtype=tf.int64)
+    assert texts({"tags": names, MASK: inputs[MASK]}).numpy().tolist() == [[2, 0, 1]]
 
 
 def test_inputs_may_come_from_types() -> None:
@@ -174,6 +183,13 @@ def test_a_model_that_cannot_be_copied_is_refused() -> None:
     assert str(caught.value) == message
 
 
+class Subclassed(tf.keras.Model):
+    """A model without inputs of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(name="mine")
+
+
 class Own(tfr.AbstractModelBuilder):
     """The guide's own, with whatever its steps return."""
 
@@ -207,6 +223,11 @@ class Own(tfr.AbstractModelBuilder):
         (
             lambda model: tfr.KerasModelBuilder(model, ["custom_feature_1"], [], MASK).build(),
             "the model has no input 'custom_feature_1'. Did you mean 'custom_features_1'?",
+        ),
+        (
+            lambda model: tfr.KerasModelBuilder(Subclassed, [], EXAMPLE, MASK).build(),
+            "the model 'mine' is not functional; make one of it: tf.keras.Model(inputs,"
+            " model(inputs))",
         ),
         (
             lambda model: build(SCORERS["dnn"](), {"custom_features_9": guide.log1p}),
