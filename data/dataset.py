@@ -13,6 +13,7 @@ from data import bucketing
 from data import columnar
 from data import transformed as transformed_lib
 from data.errors import InputError
+from data.transformed import TRANSFORM_SUFFIX
 from data.transformed import TransformedSpec
 
 LABEL_PADDING = -1.0
@@ -74,7 +75,8 @@ def count(files: Sequence[str], transformed: TransformedSpec) -> Counts:
     seen: dict[str, set[float]] = {name: set() for name in transformed.spec.targets}
     lists = documents = longest = 0
     for serialized in read(files).batch(1024):
-        labels = transformed_lib.parse(serialized, transformed)
+        targets = transformed.spec.targets
+        labels = columnar.parse(serialized, (), labels=targets, suffix=TRANSFORM_SUFFIX)
         for name, grades in seen.items():
             found = tf.unique(labels[name].flat_values)[0].numpy().tolist()
             grades.update(grade for grade in found if grade >= 0)

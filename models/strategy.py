@@ -98,7 +98,7 @@ def place(config: DistributionConfig) -> Place:
         table = json.loads(text or "{}")
         cluster, task = dict(table["cluster"]), dict(table["task"])
         role, index = str(task["type"]), int(task["index"])
-        known = role in cluster and 0 <= index < len(cluster[role])
+        known = isinstance(cluster.get(role), list) and 0 <= index < len(cluster[role])
     except (KeyError, TypeError, ValueError):
         known, cluster, role, index = False, {}, "", 0
     if not known:
@@ -112,6 +112,10 @@ def place(config: DistributionConfig) -> Place:
         raise InputError(
             "ParameterServerStrategy: TF_CONFIG must name chief, ps and worker, found"
             f" {', '.join(sorted(cluster))}"
+        )
+    if config.strategy is Strategy.MULTI_WORKER and role not in ("chief", "worker"):
+        raise InputError(
+            f"MultiWorkerMirroredStrategy: TF_CONFIG: a task is chief or worker, found {role}"
         )
     first = role == "worker" and index == 0 and "chief" not in cluster
     return Place(role, index, role == "chief" or first)

@@ -60,7 +60,8 @@ class TrainConfig(OptimizerConfig):
         `softmax_loss:0.9,sigmoid_cross_entropy_loss:0.1`.
       loss_options: What the loss may be told beside its name.
       tasks: For each further label what is learned from it.
-      label_weights: The weight of a document by its grade, from grade 0 on; empty: all weigh 1.
+      label_weights: The weight of a document by its (main) grade, from grade 0 on, in training
+        alone; the last one is that of higher grades as well. Empty: all weigh 1.
       batch_size: Lists per step, of all devices together; of each worker under
         ParameterServerStrategy.
       list_size: Documents per training list, longer ones are cut; 0: as long as they are.
@@ -128,6 +129,8 @@ class TrainConfig(OptimizerConfig):
         yield f"reduce_lr_factor must be between 0 and 1, found {self.reduce_lr_factor}", not sound
         sound = all(0 <= weight < math.inf for weight in self.label_weights)
         yield f"label_weights must be 0 or more, found {self.label_weights}", not sound
+        nothing = bool(self.label_weights) and not any(self.label_weights)
+        yield f"label_weights must not all be 0, found {self.label_weights}", nothing
         yield f"seed must be in [0, 2^31), found {self.seed}", not 0 <= self.seed < 2**31
         planned = self.reduce_lr_patience > 0 and self.scheduled
         yield "reduce_lr_patience and a schedule both set the learning rate; choose one", planned
@@ -178,8 +181,16 @@ class TrainConfig(OptimizerConfig):
             )
         copies = self.distribution.strategy in (Strategy.MIRRORED, Strategy.MULTI_WORKER)
         tables = any(feature.categorical for feature in features.features)
-        if copies and tables and self.precision is Precision.FLOAT16:
-            raise InputError(
-                f"train: {self.distribution.strategy.value} cannot exchange the gradients of"
-                " embeddings in float16; use bfloat16"
-            )
+        for broken, advice in (
+            (self.precision is Precision.FLOAT16, "in float16; use bfloat16"),
+            # Their lengths differ, and TensorFlow mixes those of one step with those of the next.
+            (
+                self.steps_per_execution > 1,
+                "in a call of several steps; set steps_per_execution = 1",
+            ),
+        ):
+            if copies and tables and broken:
+                raise InputError(
+                    f"train: {self.distribution.strategy.value} cannot exchange the gradients of"
+                    f" embeddings {advice}"
+                )

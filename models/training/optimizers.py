@@ -90,6 +90,12 @@ class OptimizerConfig:
         yield f"decay_rate must be above 0, at most 1, found {self.decay_rate}", not sound
         sound = 0 <= self.end_factor < 1
         yield f"end_factor must be in [0, 1), found {self.end_factor}", not sound
+        for name, owners in OF_SCHEDULES.items():
+            unused = vars(self)[name] != getattr(OptimizerConfig, name) and (
+                self.schedule not in owners
+            )
+            allowed = " or ".join(owner.value for owner in owners)
+            yield f"{name} is for schedule {allowed}, found {self.schedule.value}", unused
         clipped = [name for name in CLIPPING if vars(self)[name]]
         yield f"clip in one way, found {' and '.join(clipped)}", len(clipped) > 1
 
@@ -99,6 +105,12 @@ class OptimizerConfig:
         return self.schedule is not Schedule.CONSTANT or self.warmup_steps > 0
 
 
+OF_SCHEDULES: Mapping[str, tuple[Schedule, ...]] = {
+    "decay_steps": (Schedule.COSINE, Schedule.EXPONENTIAL),
+    "decay_rate": (Schedule.EXPONENTIAL,),
+    "end_factor": (Schedule.COSINE,),
+}
+"""The schedules that settings are for."""
 CLIPPING: Mapping[str, str] = {
     "clip_norm": "clipnorm",
     "global_clip_norm": "global_clipnorm",

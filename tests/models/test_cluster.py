@@ -131,6 +131,11 @@ def test_parameter_servers_train_as_one_process_does(
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
          "MultiWorkerMirroredStrategy: TF_CONFIG must name the cluster and this task of it, "
          'found \'{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}\''),
+        ('{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}',
+         "MultiWorkerMirroredStrategy: TF_CONFIG must name the cluster and this task of it, "
+         'found \'{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}\''),
+        (tf_config({"worker": ["a:1"], "ps": ["b:1"]}, "ps", 0),
+         "MultiWorkerMirroredStrategy: TF_CONFIG: a task is chief or worker, found ps"),
         (tf_config({"worker": ["a:1", "b:1"]}, "worker", 1),
          "TF_CONFIG: the pipeline must run as the chief, found worker"),
     ],

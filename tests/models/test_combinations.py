@@ -145,13 +145,19 @@ def test_a_batch_that_devices_cannot_share_is_refused(folder: Path) -> None:
         job_lib.run(job(folder, distribution=MIRRORED, batch_size=15))
 
 
-def test_embeddings_in_float16_on_several_devices_are_refused(folder: Path) -> None:
-    message = (
-        "^train: MirroredStrategy cannot exchange the gradients of embeddings in float16; use"
-        " bfloat16$"
-    )
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({"precision": Precision.FLOAT16}, "in float16; use bfloat16"),
+        ({"steps_per_execution": 2}, "in a call of several steps; set steps_per_execution = 1"),
+    ],
+)
+def test_embeddings_on_several_devices_cannot_do_all(
+    folder: Path, settings: dict[str, Any], advice: str
+) -> None:
+    message = f"^train: MirroredStrategy cannot exchange the gradients of embeddings {advice}$"
     with pytest.raises(InputError, match=message):
-        job_lib.run(job(folder, distribution=MIRRORED, precision=Precision.FLOAT16))
+        job_lib.run(job(folder, distribution=MIRRORED, **settings))
 
 
 def test_a_tpu_is_looked_for_at_its_address(folder: Path) -> None:

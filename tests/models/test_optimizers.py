@@ -93,6 +93,12 @@ def test_an_exponential_falls_by_its_rate_over_its_steps() -> None:
         ({"ema": 1.0}, "ema must be in [0, 1), found 1.0"),
         ({"warmup_steps": -1}, "warmup_steps must be 0 or more, found -1"),
         ({"decay_rate": 0.0}, "decay_rate must be above 0, at most 1, found 0.0"),
+        ({"decay_steps": 9}, "decay_steps is for schedule cosine or exponential, found constant"),
+        (
+            {"decay_rate": 0.5, "schedule": Schedule.COSINE},
+            "decay_rate is for schedule exponential, found cosine",
+        ),
+        ({"end_factor": 0.5}, "end_factor is for schedule cosine, found constant"),
         ({"end_factor": 1.0}, "end_factor must be in [0, 1), found 1.0"),
     ],
 )

@@ -34,6 +34,7 @@ COMPILED: dict[str, Any] = {"jit_compile": True, "list_size": 10}
         ({"steps_per_execution": 0}, "steps_per_execution must be at least 1, found 0"),
         ({"min_delta": -0.1}, "min_delta must be 0 or more, found -0.1"),
         ({"label_weights": (1.0, -1.0)}, "label_weights must be 0 or more, found (1.0, -1.0)"),
+        ({"label_weights": (0.0, 0.0)}, "label_weights must not all be 0, found (0.0, 0.0)"),
         ({"reduce_lr_factor": 1.0}, "reduce_lr_factor must be between 0 and 1, found 1.0"),
         (
             {"reduce_lr_patience": 2, "schedule": Schedule.COSINE},
