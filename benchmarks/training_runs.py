@@ -155,6 +155,35 @@ def tensorflow_ranking(settings: Settings, folder: Path, *, packed: bool) -> dic
 
 def ours(settings: Settings, folder: Path) -> dict[str, object]:
     """Trains as the Trainer node does."""
+    clock = Clock()
+    measured: list[dict[str, float]] = []
+
+    def off_the_clock(*args: Any, **kwargs: Any) -> Callable[[], dict[str, float]]:
+        validate = validator(*args, **kwargs)
+
+        def run() -> dict[str, float]:
+            clock.stop()
+            measured.append(validate())
+            clock.start()
+            return measured[-1]
+
+        return run
+
+    training = training_job(settings, folder)
+    with mock.patch.object(job, "validator", off_the_clock):
+        job.run(training)
+    peak = peak_memory()
+    shapes = dataset.Shapes(settings.batch_size, guide.LIST_SIZE)
+    batches = dataset.training(training.train_files, guide.TRANSFORMED, shapes, seed=settings.seed)
+    return {
+        **figures(clock, iter(batches), settings),
+        "peak": peak,
+        "ndcg": measured[-1][METRIC.name],
+    }
+
+
+def training_job(settings: Settings, folder: Path) -> job.TrainingJob:
+    """Returns the settings as our own training takes them."""
     network = DnnConfig(
         hidden_layer_dims=settings.hidden_layer_dims,
         batch_norm_moment=settings.batch_norm_moment,
@@ -172,43 +201,18 @@ def ours(settings: Settings, folder: Path) -> dict[str, object]:
     training, valid = (
         tuple(sorted(map(str, folder.glob(f"{part}-transformed-*")))) for part in ("train", "valid")
     )
-    clock = Clock()
-    measured: list[dict[str, float]] = []
-
-    def off_the_clock(*args: Any, **kwargs: Any) -> Callable[[], dict[str, float]]:
-        validate = validator(*args, **kwargs)
-
-        def run() -> dict[str, float]:
-            clock.stop()
-            measured.append(validate())
-            clock.start()
-            return measured[-1]
-
-        return run
-
-    with mock.patch.object(job, "validator", off_the_clock):
-        job.run(
-            job.TrainingJob(
-                train_files=training,
-                validation_files=valid,
-                transformed=plain.to_json(guide.TRANSFORMED),
-                family="dnn",
-                settings=plain.to_json(network),
-                train=plain.to_json(config),
-                metrics=(METRIC.name,),
-                contract=plain.to_json(PRESETS["default"]),
-                state_dir=str(folder / f"state-{settings.seed}"),
-                log_dir=str(folder / f"log-{settings.seed}"),
-            )
-        )
-    peak = peak_memory()
-    shapes = dataset.Shapes(settings.batch_size, guide.LIST_SIZE)
-    batches = dataset.training(training, guide.TRANSFORMED, shapes, seed=settings.seed)
-    return {
-        **figures(clock, iter(batches), settings),
-        "peak": peak,
-        "ndcg": measured[-1][METRIC.name],
-    }
+    return job.TrainingJob(
+        train_files=training,
+        validation_files=valid,
+        transformed=plain.to_json(guide.TRANSFORMED),
+        family="dnn",
+        settings=plain.to_json(network),
+        train=plain.to_json(config),
+        metrics=(METRIC.name,),
+        contract=plain.to_json(PRESETS["default"]),
+        state_dir=str(folder / f"state-{settings.seed}"),
+        log_dir=str(folder / f"log-{settings.seed}"),
+    )
 
 
 def figures(clock: Clock, batches: Iterator[object], settings: Settings) -> dict[str, object]:
