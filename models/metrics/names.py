@@ -48,6 +48,9 @@ UNCUT = frozenset({Kind.ARP, Kind.OPA})
 SUBTOPIC = frozenset({Kind.PRECISION_IA, Kind.ALPHA_DCG})
 """The metrics of labels by subtopic, `[batch_size, list_size, n_subtopics]`."""
 
+_KINDS = {kind.value: kind for kind in Kind} | {"ordered_pair_accuracy": Kind.OPA}
+"""The kinds by their names, and by TF-Ranking's where that is another."""
+
 _WEIGHTED = "weighted_"
 _SPELLING = re.compile(rf"({_WEIGHTED})?([a-z_]+?)(?:[@_]([0-9]+))?")
 
@@ -87,23 +90,22 @@ class Metric:
 
 
 def parse_metric(text: str) -> Metric:
-    """Returns the metric of that name, such as "mrr" or "ndcg@10" ("ndcg_10" is read as well).
+    """Returns the metric of that name, such as "mrr" or "ndcg@10".
 
-    "weighted_" in front makes it weighted. Raises `InputError`, with the near miss, for a name
-    that is none.
+    TF-Ranking's "ndcg_10" and "ordered_pair_accuracy" are read as well. "weighted_" in front makes
+    it weighted. Raises `InputError`, with the near miss, for a name that is none.
 
     >>> parse_metric("weighted_ndcg@10")
     Metric(kind=<Kind.NDCG: 'ndcg'>, topn=10, weighted=True)
     """
-    kinds = {kind.value: kind for kind in Kind}
     spelling = _SPELLING.fullmatch(text)
-    if spelling is None or spelling[2] not in kinds:
+    if spelling is None or spelling[2] not in _KINDS:
         word = re.sub("_?[0-9]*$", "", text.lower().split("@")[0])
-        near = did_you_mean(word, [*kinds, *(_WEIGHTED + kind for kind in kinds)])
-        near = near or f" Expected one of {', '.join(kinds)}."
+        near = did_you_mean(word, [*_KINDS, *(_WEIGHTED + kind for kind in _KINDS)])
+        near = near or f" Expected one of {', '.join(kind.value for kind in Kind)}."
         raise InputError(f"metric: unknown {text!r}.{near}")
     topn = None if spelling[3] is None else int(spelling[3])
-    return Metric(kinds[spelling[2]], topn, weighted=spelling[1] is not None)
+    return Metric(_KINDS[spelling[2]], topn, weighted=spelling[1] is not None)
 
 
 def check_pipeline_metrics(names: Iterable[str], *, weight: str) -> None:

@@ -52,6 +52,11 @@ def test_name_and_back(text: str, metric: Metric) -> None:
     assert parse_metric(metric.name) == metric
 
 
+def test_tf_rankings_name_of_ordered_pair_accuracy() -> None:
+    assert parse_metric("ordered_pair_accuracy") == Metric(Kind.OPA)
+    assert parse_metric("weighted_ordered_pair_accuracy") == Metric(Kind.OPA, weighted=True)
+
+
 def test_every_kind_has_a_formula_and_a_direction() -> None:
     assert set(MEASURES) == set(Kind)
     assert [kind for kind in Kind if not Metric(kind).higher_is_better] == [Kind.ARP]
