@@ -224,6 +224,8 @@ class MultiLabelDatasetBuilder(BaseDatasetBuilder):
         sample_weight_spec: LabelSpec | None = None,
     ) -> None:
         weights = [sample_weight_spec] if sample_weight_spec else []
+        if not isinstance(label_spec, Mapping):
+            raise InputError(f"label_spec: expected those of tasks by name, found {label_spec!r}")
         specs = _columns([*label_spec.values(), *weights])
         super().__init__(
             context_feature_spec, example_feature_spec, specs, mask_feature_name, hparams
@@ -242,7 +244,16 @@ def _record_reader(file: str) -> Reader:
 
 
 def _columns(specs: Sequence[LabelSpec]) -> dict[str, tf.io.FixedLenFeature]:
-    for name, spec in specs:
+    for found in specs:
+        if not (
+            isinstance(found, tuple)
+            and len(found) == 2
+            and isinstance(found[1], tf.io.FixedLenFeature)
+        ):
+            raise InputError(
+                f"a label or weight is given as (column, tf.io.FixedLenFeature), found {found!r}"
+            )
+        name, spec = found
         if tf.TensorShape(spec.shape) != [1]:
             raise InputError(f"'{name}': a label or weight has shape (1,), found {spec.shape}")
     return dict(specs)

@@ -53,12 +53,16 @@ class UnivariateScorer:
     def __call__(
         self, context_features: Tensors, example_features: Tensors, mask: tf.Tensor
     ) -> Logits:
-        """Returns logits of lists; 0 where there is no document."""
+        """Returns logits of lists; 0 where there is no document.
+
+        Raises:
+          InputError: The function's logits are of another shape.
+        """
         rows = RealDocuments()((dict(context_features), dict(example_features), mask))
         logits = self._score_flattened(*rows)
         if isinstance(logits, Mapping):
-            return {name: ToLists()((value, mask)) for name, value in logits.items()}
-        return ToLists()((logits, mask))
+            return {name: _to_lists(value, mask) for name, value in logits.items()}
+        return _to_lists(logits, mask)
 
 
 class Matrix(tf.keras.layers.Layer):
@@ -205,6 +209,14 @@ def activation_name(activation: Activation) -> str:
             " UnivariateScorer takes any network"
         )
     return str(name)
+
+
+def _to_lists(logits: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    if logits.shape.rank != 2:
+        raise InputError(
+            f"a UnivariateScorer's function returns [n_documents, n] logits, found {logits.shape}"
+        )
+    return ToLists()((logits, mask))
 
 
 def _in_order(features: Tensors) -> list[tf.Tensor]:

@@ -64,12 +64,31 @@ def test_any_label_above_0_becomes_1(files: Path, grade: float, label: float) ->
     assert labels.numpy().tolist() == [[label]]
 
 
-def test_a_label_has_one_value(files: Path) -> None:
-    spec = ("utility", tf.io.FixedLenFeature((), tf.float32, -1.0))
-    hparams = guide.dataset_hparams(files)
+@pytest.mark.parametrize(
+    ("kind", "spec", "message"),
+    [
+        (
+            tfr.SimpleDatasetBuilder,
+            ("utility", tf.io.FixedLenFeature((), tf.float32, -1.0)),
+            "'utility': a label or weight has shape (1,), found ()",
+        ),
+        (
+            tfr.SimpleDatasetBuilder,
+            {"utility": None},
+            "a label or weight is given as (column, tf.io.FixedLenFeature), found"
+            " {'utility': None}",
+        ),
+        (
+            tfr.MultiLabelDatasetBuilder,
+            ("utility", None),
+            "label_spec: expected those of tasks by name, found ('utility', None)",
+        ),
+    ],
+)
+def test_a_label_is_a_column_of_one_value(files: Path, kind: Any, spec: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        tfr.SimpleDatasetBuilder(CONTEXT, EXAMPLE, MASK, spec, hparams)
-    assert str(caught.value) == "'utility': a label or weight has shape (1,), found ()"
+        kind(CONTEXT, EXAMPLE, MASK, spec, guide.dataset_hparams(files))
+    assert str(caught.value) == message
 
 
 def test_a_dataset_without_a_known_end_needs_a_number_of_steps(files: Path, tmp_path: Path) -> None:
