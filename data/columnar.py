@@ -125,6 +125,8 @@ def to_matrix(columns: Sequence[tf.Tensor]) -> tf.Tensor:
     """
     # Side by side, a row is gathered number by number from as many places as there are columns;
     # end to end, each column is one copy, and one transposition does the rest.
+    if all(column.shape[1] == 1 for column in columns):
+        return tf.transpose(tf.reshape(tf.concat(columns, axis=0), [len(columns), -1]))
     return tf.transpose(tf.concat([tf.transpose(column) for column in columns], axis=0))
 
 

@@ -191,6 +191,5 @@ def to_scores(job: TrainingJob, logits: tf.Tensor | Mapping[str, tf.Tensor]) -> 
 
 def _task_scores(job: TrainingJob, logits: tf.Tensor, task: str) -> tf.Tensor:
     config = job.config
-    if task in config.tasks:
-        return losses.to_scores(logits, config.tasks[task].loss)
-    return losses.to_scores(logits, config.loss, config.loss_options)
+    learned = config.tasks.get(task, config)
+    return losses.to_scores(logits, learned.loss, learned.loss_options)

@@ -40,13 +40,15 @@ class TaskConfig:
     Attributes:
       loss: Its loss, as `TrainConfig.loss`.
       weight: The weight of that loss beside the main label's, which has 1.
+      loss_options: What the loss may be told beside its name.
     """
 
     loss: str = "softmax_loss"
     weight: float = 1.0
+    loss_options: losses.LossOptions = losses.LossOptions()
 
     def __post_init__(self) -> None:
-        losses.check(self.loss)
+        losses.check(self.loss, self.loss_options)
         if not 0 < self.weight < math.inf:
             raise InputError(f"weight must be positive, found {self.weight}")
 
@@ -169,7 +171,8 @@ class TrainConfig(OptimizerConfig):
     def outputs(self, label: str) -> Mapping[str, int]:
         """Returns for each label the logits per document that its loss wants."""
         main = {label: losses.n_outputs(self.loss, self.loss_options)}
-        return main | {name: losses.n_outputs(task.loss) for name, task in self.tasks.items()}
+        tasks = self.tasks.items()
+        return main | {name: losses.n_outputs(t.loss, t.loss_options) for name, t in tasks}
 
     def require(self, features: FeatureSpec) -> None:
         """Raises InputError where these settings and the features do not go together."""

@@ -196,7 +196,7 @@ def objective_of(config: TrainConfig, label: str) -> Objective:
     main = losses.build(config.loss, config.loss_options)
     if not config.tasks:
         return main, None
-    tasks = {name: losses.build(task.loss) for name, task in config.tasks.items()}
+    tasks = {name: losses.build(t.loss, t.loss_options) for name, t in config.tasks.items()}
     weights = {name: task.weight for name, task in config.tasks.items()}
     return {label: main, **tasks}, {label: 1.0, **weights}
 

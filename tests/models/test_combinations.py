@@ -110,14 +110,18 @@ def test_it_learns_in_every_way(folder: Path, tmp_path: Path, family: str, way: 
 
 def test_tasks_are_learned_together(tmp_path: Path) -> None:
     spec = dataclasses.replace(SPEC, tasks=("click",))
-    tasks = {"click": TaskConfig("sigmoid_cross_entropy_loss", 0.5)}
+    ordinal = losses.LossOptions(ordinal_size=3)
+    tasks = {"click": TaskConfig("ordinal_loss", 0.5, ordinal)}
     for distribution in STRATEGIES.values():
         (folder := tmp_path / distribution.strategy.value).mkdir()
         started = job(folder, spec=spec, tasks=tasks, distribution=distribution)
         model, result = job_lib.run(started, report=lambda line: None)
         assert result.best > 0.9
         logits = model(job_lib.sample(started))
-        assert list(logits) == ["grade", "click"]
+        assert {name: tensor.shape[2:].as_list() for name, tensor in logits.items()} == {
+            "grade": [],
+            "click": [3],
+        }
         assert job_lib.to_scores(started, logits) is logits["grade"]
 
 
