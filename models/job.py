@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from data import dataset
 from data import plain
+from data.errors import InputError
 from data.transformed import TransformedSpec
 from models import losses
 from models import registry
@@ -118,6 +119,11 @@ def training_data(job: TrainingJob, strategy: tf.distribute.Strategy) -> loop.Tr
     if job.config.distribution.strategy is not Strategy.PARAMETER_SERVER:
         loop.per_replica(job.config, replicas)
     counts = dataset.count(job.train_files, job.shapes)
+    if counts.lists < replicas:
+        name = job.config.distribution.strategy.value
+        raise InputError(
+            f"train: {counts.lists} lists are too few for the {replicas} devices of {name}"
+        )
     return loop.TrainingData(
         functools.partial(_batches, job, replicas=replicas, lists=counts.lists),
         counts,

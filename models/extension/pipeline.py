@@ -147,9 +147,10 @@ class ModelFitPipeline:
         task = self._hparams.task or next(iter(labels))
         config, state_dir = self._settings(task, inputs, labels)
         tf.keras.utils.set_random_seed(config.seed)
+        counts = self._counts(config, labels)
         model, result = loop.train(
             self._build,
-            loop.TrainingData(self._batches(config), self._counts(config, labels), inputs, task),
+            loop.TrainingData(self._batches(config, counts), counts, inputs, task),
             functools.partial(self._validate, valid, task),
             config,
             state_dir=state_dir,
@@ -233,6 +234,8 @@ class ModelFitPipeline:
         config = self._hparams.train_config(batch_size=size, list_size=list_size)
         model = self._build(config.static)
         checks.check_inputs(model, inputs)
+        if any(isinstance(part, tf.keras.layers.Embedding) for part in model.submodules):
+            config.require_embeddings()
         ours = type(self).build_loss is ModelFitPipeline.build_loss
         options = config.loss_options if ours else None
         checks.check_tasks(model(inputs), labels, self._hparams.loss, task, options)
@@ -256,10 +259,16 @@ class ModelFitPipeline:
         documents = float(tf.reduce_mean(tf.reduce_sum(tf.cast(real, tf.float32), axis=1)))
         return Counts(lists, max(round(documents * lists), 1), math.ceil(documents))
 
-    def _batches(self, config: TrainConfig) -> loop.Batches:
+    def _batches(self, config: TrainConfig, counts: Counts) -> loop.Batches:
         build = self._dataset_builder.build_train_dataset
+        servers = config.distribution.strategy is Strategy.PARAMETER_SERVER
 
         def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            found = of_worker(context)
+            steps = loop.steps_per_epoch(config, counts)
+            return found.skip(strategy_lib.first_list(steps)) if servers else found
+
+        def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
             size = loop.per_replica(config, context.num_replicas_in_sync)
             if "input_context" in inspect.signature(build).parameters:
                 return build(input_context=context)  # type: ignore[call-arg]

@@ -182,8 +182,12 @@ class TrainConfig(OptimizerConfig):
                 f"'{apart[0]}' must be named in features.tasks and in train.tasks; found it in one"
                 " of them"
             )
+        if any(feature.categorical for feature in features.features):
+            self.require_embeddings()
+
+    def require_embeddings(self) -> None:
+        """Raises InputError where a model with embeddings cannot be trained like this."""
         copies = self.distribution.strategy in (Strategy.MIRRORED, Strategy.MULTI_WORKER)
-        tables = any(feature.categorical for feature in features.features)
         for broken, advice in (
             (self.precision is Precision.FLOAT16, "in float16; use bfloat16"),
             # Their lengths differ, and TensorFlow mixes those of one step with those of the next.
@@ -192,7 +196,7 @@ class TrainConfig(OptimizerConfig):
                 "in a call of several steps; set steps_per_execution = 1",
             ),
         ):
-            if copies and tables and broken:
+            if copies and broken:
                 raise InputError(
                     f"train: {self.distribution.strategy.value} cannot exchange the gradients of"
                     f" embeddings {advice}"

@@ -173,7 +173,8 @@ def steps_per_epoch(config: TrainConfig, counts: Counts) -> int:
 
 def _epoch_size(config: TrainConfig, counts: Counts) -> tuple[int, int]:
     """Returns the lists and documents of an epoch."""
-    lists = min(steps_per_epoch(config, counts) * config.batch_size, counts.lists)
+    lists = steps_per_epoch(config, counts) * config.batch_size
+    lists = lists if config.steps_per_epoch else min(lists, counts.lists)
     return lists, round(lists * counts.documents / counts.lists)
 
 

@@ -141,6 +141,12 @@ def test_devices_that_are_not_there_are_refused(folder: Path) -> None:
         job_lib.run(started)
 
 
+def test_fewer_lists_than_devices_are_refused(tmp_path: Path) -> None:
+    message = "^train: 1 lists are too few for the 2 devices of MirroredStrategy$"
+    with pytest.raises(InputError, match=message):
+        job_lib.run(job(tmp_path, lists=1, distribution=MIRRORED))
+
+
 def test_a_batch_that_devices_cannot_share_is_refused(folder: Path) -> None:
     message = (
         "^train: batch_size must be a multiple of the 2 devices of MirroredStrategy, found 15$"

@@ -108,8 +108,8 @@ class Sizes(tfr.SimplePipeline):
         super().__init__(*parts)
         self.found: list[Any] = []
 
-    def _batches(self, config: Any) -> Any:
-        make = super()._batches(config)
+    def _batches(self, config: Any, counts: Any) -> Any:
+        make = super()._batches(config, counts)
 
         def noted(context: tf.distribute.InputContext) -> tf.data.Dataset:
             self.found += [labels.shape.as_list() for _, labels in make(context).take(4)]

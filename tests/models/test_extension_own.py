@@ -103,6 +103,23 @@ def test_the_readmes_model_trains(
     assert dims == [1024, 512, 256, 1]
 
 
+def test_embeddings_on_several_devices_take_one_step_at_a_time(files: Path, tmp_path: Path) -> None:
+    def model() -> tf.keras.Model:
+        plain = my_model()
+        ids = tf.cast(plain.outputs[0] > 0.0, tf.int64)
+        table = tf.keras.layers.Embedding(3, 1)(ids)
+        return tf.keras.Model(plain.input, plain.outputs[0] + table[..., 0])
+
+    hparams = guide.pipeline_hparams(tmp_path, strategy="MirroredStrategy", steps_per_execution=5)
+    builder = tfr.KerasModelBuilder(model(), CONTEXT, EXAMPLE, MASK)
+    message = (
+        "train: MirroredStrategy cannot exchange the gradients of embeddings in a call of several"
+        " steps; set steps_per_execution = 1"
+    )
+    with pytest.raises(InputError, match=f"^{message}$"):
+        tfr.SimplePipeline(builder, guide.dataset_builder(files), hparams).train_and_validate()
+
+
 def first_of_list(context: Any, example: Any, mask: Any) -> tf.Tensor:
     """Scores that depend on the other documents."""
     first = example[guide.NAMES[0]][..., 0]
