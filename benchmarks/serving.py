@@ -2,11 +2,11 @@
 
 Command:  python benchmarks/serving.py [--calls 400]
 Time:     about 2 minutes on 2 cores, most of it to export TF-Ranking's model
-Result:   p50 in ms and its share of TF-Ranking's, on a 2-core machine with other load:
+Result:   p50 in ms and its share of TF-Ranking's:
                                   1 document      10 documents    100 documents
-          TF-Ranking, ELWC        1.33            1.45            3.48
-          ours, ELWC              0.75  0.56      1.07  0.74      2.77  0.80  (required: 0.6)
-          ours, columnar          0.83  0.63      0.89  0.62      2.10  0.60
+          TF-Ranking, ELWC        1.44            1.87            3.46
+          ours, ELWC              0.82  0.57      1.19  0.64      2.65  0.77  (required: 0.6)
+          ours, columnar          0.85  0.59      1.05  0.56      2.02  0.58
           For 100 documents the 13,600 keys and the matrix products, which both must go through,
           are three quarters of TF-Ranking's time. "columnar" has 136 keys to read.
 

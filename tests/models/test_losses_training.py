@@ -10,6 +10,9 @@ import tensorflow as tf
 
 from models import losses
 from models.losses import LossOptions
+from models.strategy import DistributionConfig
+from models.strategy import Strategy
+from models.strategy import connect
 from tests.models.loss_cases import EVERY
 from tests.models.loss_cases import LABELS
 from tests.models.loss_cases import RANDOM
@@ -120,7 +123,7 @@ def test_seeds_and_scores_decide_the_draws(text: str) -> None:
 
 def test_replicas_train_as_one_device_does() -> None:
     values, kernel = trained(losses.build(SUM))
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    with connect(DistributionConfig(Strategy.MIRRORED, devices=2)).scope():
         replicated, same = trained(losses.build(SUM))
     assert replicated == pytest.approx(values, rel=1e-5)
     assert same == pytest.approx(kernel, rel=1e-5)
