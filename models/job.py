@@ -161,13 +161,11 @@ def _batches(
         by_length=_by_length(job) and alone,
         label_weights=config.label_weights,
     )
-    # A training that goes on after a kill does not begin with the order of the first epoch again.
-    done = 1_000_003 * progress.epochs_done(Path(job.state_dir))
     return dataset.training(
         job.train_files,
         job.shapes,
         shapes,
-        seed=(config.seed + context.input_pipeline_id + done) % 2**31,
+        seed=config.seed + context.input_pipeline_id,
         shard=shard,
         first=strategy_lib.first_list(lists) if servers else 0,
     )

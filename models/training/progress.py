@@ -59,12 +59,6 @@ class State:
     checkpoint: str = ""
 
 
-def epochs_done(state_dir: Path) -> int:
-    """Returns the whole epochs of the training that was begun in a folder."""
-    file = state_dir / STATE
-    return State(**json.loads(file.read_text())).epochs if file.exists() else 0
-
-
 def best_weights(state_dir: Path, epoch: int) -> str:
     """Returns the file of the weights of the best epoch."""
     return str(state_dir / f"best-{epoch}.weights.h5")

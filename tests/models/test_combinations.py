@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from models.training import loop
 from models.training.config import Precision
 from models.training.config import TaskConfig
 from models.training.progress import LATEST
-from models.training.progress import STATE
 from tests.models.families import SETTINGS
 from tests.models.jobs import METRIC
 from tests.models.jobs import SMALL
@@ -134,22 +132,6 @@ def test_two_runs_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
         job_lib.run(elsewhere(started, tmp_path / name), report=lambda line: None)
     one, other = ((tmp_path / name / "state" / LATEST).read_bytes() for name in ("one", "other"))
     assert one == other
-
-
-def test_a_resumed_training_has_another_order(folder: Path, tmp_path: Path) -> None:
-    started = elsewhere(job(folder), tmp_path)
-    data = job_lib.training_data(started, strategy_lib.connect(started.config.distribution))
-
-    def first_labels() -> list[list[float]]:
-        _, labels = next(iter(data.batches(tf.distribute.InputContext())))
-        return labels.numpy().tolist()
-
-    fresh = first_labels()
-    assert fresh == first_labels()
-    state = Path(started.state_dir) / STATE
-    state.parent.mkdir(parents=True)
-    state.write_text(json.dumps({"epochs": 3}))
-    assert first_labels() != fresh
 
 
 def test_devices_that_are_not_there_are_refused(folder: Path) -> None:
