@@ -45,11 +45,10 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     config = fn_args.custom_config
     output = tft.TFTransformOutput(fn_args.transform_output)
     job = training_job(fn_args, output)
-    report = say
     if job.config.distribution.strategy in CLUSTER:
-        model, result = cluster.run_as_chief(job, Path(config["state_dir"]), report=report)
+        model, result = cluster.run_as_chief(job, Path(config["state_dir"]), report=say)
     else:
-        model, result = job_lib.run(job, report=report)
+        model, result = job_lib.run(job)
     export(model, job, output, Path(fn_args.serving_model_dir), per_document=config["per_document"])
     if job.config.export_latest:
         model.load_weights(str(Path(job.state_dir) / LATEST))

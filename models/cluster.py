@@ -21,10 +21,12 @@ import tensorflow as tf
 
 from data import plain
 from data.errors import InputError
+from models import files
 from models import job as job_lib
 from models import strategy
 from models.job import TrainingJob
 from models.training.loop import TrainResult
+from models.training.loop import result_of
 from models.training.progress import STATE
 from models.training.progress import Report
 from models.training.progress import State
@@ -56,19 +58,15 @@ def run_as_chief(
         raise InputError(f"TF_CONFIG: the pipeline must run as the chief, found {place.role}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / JOB
-    partial = path.with_suffix(".partial")
-    partial.write_text(plain.to_json(job))
-    partial.replace(path)
+    files.replace_text(path, plain.to_json(job))
     try:
         _train_apart(folder, report)
     finally:
         path.unlink()
     state = State(**json.loads((Path(job.state_dir) / STATE).read_text()))
-    model = job_lib.build(job)
-    model(job_lib.sample(job))
+    model = job_lib.untrained(job)
     model.load_weights(best_weights(Path(job.state_dir), state.best_epoch))
-    best = state.best if job.config.higher_is_better else -state.best
-    return model, TrainResult(state.epochs, state.best_epoch, best)
+    return model, result_of(state, job.config)
 
 
 def _train_apart(folder: Path, report: Report) -> None:

@@ -109,6 +109,13 @@ def write_text(path: Path, text: str) -> None:
         _sync(path.parent)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file that others read: they see the old text or the new one, whole."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
 def rename(source: Path, target: Path) -> bool:
     """Renames a folder at once, durably; returns False where the target exists."""
     with writing(target.parent):

@@ -77,6 +77,16 @@ class GroupedDense(tf.keras.layers.Layer):
         return (rows * self._kernel if single else rows @ self._kernel) + self._bias
 
 
+def grouped_tower(config: TowerConfig, output_units: int, groups: int) -> Tower:
+    """Returns as many towers as one, over `[groups, n_rows, dim]`; each normalises by itself."""
+    return Tower(
+        config,
+        output_units,
+        dense=functools.partial(GroupedDense, groups=groups),
+        axis=(0, 2),
+    )
+
+
 class FeatureTowers(tf.keras.layers.Layer):
     """One tower for each feature of a scope; towers with inputs of one width are one `Tower`.
 
@@ -111,15 +121,7 @@ class FeatureTowers(tf.keras.layers.Layer):
         self.names = tuple(itertools.chain.from_iterable(names))
         self._widths = tuple(groups)
         self._columns = tuple(tuple(column.name for column in group) for group in groups.values())
-        self._towers = [
-            Tower(
-                config,
-                output_units,
-                dense=functools.partial(GroupedDense, groups=len(group)),
-                axis=(0, 2),
-            )
-            for group in names
-        ]
+        self._towers = [grouped_tower(config, output_units, len(group)) for group in names]
 
     def call(
         self, parts: Mapping[str, tf.Tensor], is_row: tf.Tensor | None, training: bool = False

@@ -58,12 +58,12 @@ class TrainingJob:
     state_dir: str
     log_dir: str
 
-    @property
+    @functools.cached_property
     def config(self) -> TrainConfig:
         """The settings of training."""
         return plain.from_json(TrainConfig, self.train)
 
-    @property
+    @functools.cached_property
     def shapes(self) -> TransformedSpec:
         """The shapes of the lists."""
         return plain.from_json(TransformedSpec, self.transformed)
@@ -77,10 +77,16 @@ def build(job: TrainingJob, static: bool = False) -> tf.keras.Model:
     return family.build(job.shapes, settings, outputs=outputs, static=static)
 
 
+def untrained(job: TrainingJob) -> tf.keras.Model:
+    """Returns the job's model with its weights created."""
+    model = build(job)
+    model(sample(job))
+    return model
+
+
 def copy(job: TrainingJob, model: tf.keras.Model) -> tf.keras.Model:
     """Returns the model without what training added to it, such as the optimizer's state."""
-    fresh = build(job)
-    fresh(sample(job))
+    fresh = untrained(job)
     fresh.set_weights(model.get_weights())
     return fresh
 
@@ -153,12 +159,11 @@ def _batches(
     servers = config.distribution.strategy is Strategy.PARAMETER_SERVER
     # Workers of parameter servers each take all lists, each from another one on.
     shard = (1, 0) if servers else (context.num_input_pipelines, context.input_pipeline_id)
-    alone = config.distribution.strategy is Strategy.NONE
     shapes = dataset.Shapes(
         config.batch_size if servers else loop.per_replica(config, replicas),
         config.list_size or None,
-        static=config.static or not alone,
-        by_length=_by_length(job) and alone,
+        static=config.whole_batches,
+        by_length=_by_length(job) and not config.distributed,
         label_weights=config.label_weights,
     )
     return dataset.training(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from data.errors import InputError
 from models.extension.documents import RealDocuments
 from models.extension.documents import Tensors
 from models.extension.documents import ToLists
-from models.gam import GroupedDense
+from models.gam import grouped_tower
 from models.tower import ACTIVATIONS
 from models.tower import Tower
 from models.tower import TowerConfig
@@ -88,15 +87,7 @@ class FeatureTowers(tf.keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self._groups = [[i for i, x in enumerate(widths) if x == w] for w in sorted({*widths})]
-        self._towers = [
-            Tower(
-                config,
-                units,
-                dense=functools.partial(GroupedDense, groups=len(group)),
-                axis=(0, 2),
-            )
-            for group in self._groups
-        ]
+        self._towers = [grouped_tower(config, units, len(group)) for group in self._groups]
 
     def call(self, features: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
         """Returns `[n_features, n_rows, units]`, the features ordered by width."""

@@ -164,6 +164,16 @@ class TrainConfig(OptimizerConfig):
         return self.jit_compile or self.distribution.strategy is Strategy.TPU
 
     @property
+    def distributed(self) -> bool:
+        """Whether the weights in training are not plain variables of this process."""
+        return self.distribution.strategy is not Strategy.NONE
+
+    @property
+    def whole_batches(self) -> bool:
+        """Whether every batch has `batch_size` lists, for fixed shapes or for even shares."""
+        return self.static or self.distributed
+
+    @property
     def higher_is_better(self) -> bool:
         """The direction of the metric."""
         return self.metric != LOSS and parse_metric(self.metric).higher_is_better

@@ -23,6 +23,7 @@ from models.training.optimizers import build_optimizer
 from models.training.progress import Progress
 from models.training.progress import Report
 from models.training.progress import SignOfLife
+from models.training.progress import State
 from models.training.progress import Validate
 from models.training.progress import say
 
@@ -60,6 +61,11 @@ class TrainResult:
     epochs: int
     best_epoch: int
     best: float
+
+
+def result_of(state: State, config: TrainConfig) -> TrainResult:
+    """Returns what a training of that state came to."""
+    return TrainResult(state.epochs, state.best_epoch, state.metric(config))
 
 
 def train(
@@ -115,7 +121,7 @@ def train(
         followers = [*_callbacks(progress, config, log_dir, report), *callbacks]
         _fit(trained, data.batches, config, steps, progress.state.epochs, followers)
     progress.close()
-    return local, TrainResult(progress.state.epochs, progress.state.best_epoch, progress.best)
+    return local, result_of(progress.state, config)
 
 
 def _models(
@@ -128,7 +134,7 @@ def _models(
     with strategy.scope(), strategy_lib.precision(config.precision.policy):
         trained = build(config.static)
         trained(data.sample)  # creates the weights before a checkpoint is read
-    whole = config.precision is Precision.FLOAT32 and not strategy_in_use(config)
+    whole = config.precision is Precision.FLOAT32 and not config.distributed
     if whole and not config.static:
         return trained, trained
     local = build(False)
@@ -154,21 +160,13 @@ def _fit(
     )
 
 
-def strategy_in_use(config: TrainConfig) -> bool:
-    """Returns whether the weights in training are not plain variables of this process."""
-    return config.distribution.strategy is not Strategy.NONE
-
-
 def steps_per_epoch(config: TrainConfig, counts: Counts) -> int:
     """Returns the steps that see every list once, or as many as are set."""
     if config.steps_per_epoch:
         return config.steps_per_epoch
-    whole = config.static or strategy_in_use(config)
-    return (
-        max(counts.lists // config.batch_size, 1)
-        if whole
-        else math.ceil(counts.lists / config.batch_size)
-    )
+    if config.whole_batches:
+        return max(counts.lists // config.batch_size, 1)
+    return math.ceil(counts.lists / config.batch_size)
 
 
 def _epoch_size(config: TrainConfig, counts: Counts) -> tuple[int, int]:

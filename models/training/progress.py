@@ -16,6 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from data.errors import InputError
+from models import files
 from models.strategy import join_shards
 from models.training.config import TrainConfig
 from models.validation import LOSS
@@ -57,6 +58,10 @@ class State:
     best: float = -math.inf
     reduced_at: int = 0
     checkpoint: str = ""
+
+    def metric(self, config: TrainConfig) -> float:
+        """Returns the metric of the best epoch as it was measured."""
+        return self.best if config.higher_is_better else -self.best
 
 
 def best_weights(state_dir: Path, epoch: int) -> str:
@@ -116,11 +121,6 @@ class Progress(tf.keras.callbacks.Callback):
         stalled = patience > 0 and state.epochs - state.best_epoch >= patience
         return state.epochs >= self._config.epochs or (state.epochs > 0 and stalled)
 
-    @property
-    def best(self) -> float:
-        """The metric of the best epoch."""
-        return self.state.best if self._config.higher_is_better else -self.state.best
-
     def _resume(self) -> None:
         if self._file.exists():
             self.state = State(**json.loads(self._file.read_text()))
@@ -152,7 +152,7 @@ class Progress(tf.keras.callbacks.Callback):
         self._report(
             f"epoch {self.state.epochs}/{self._config.epochs}  loss {loss:.4f}"
             f"  {title} {metrics[metric]:.4f}"
-            f"  best {self.best:.4f} (epoch {self.state.best_epoch})"
+            f"  best {self.state.metric(self._config):.4f} (epoch {self.state.best_epoch})"
             f"  {seconds:.1f} s  {lists:,.0f} lists/s  {documents:,.0f} documents/s"
         )
         self._trained.stop_training = self.done
@@ -186,9 +186,7 @@ class Progress(tf.keras.callbacks.Callback):
         self.state.checkpoint = self._manager.save(self.state.epochs)
         if not self._chief:
             return
-        partial = self._file.with_suffix(".partial")
-        partial.write_text(json.dumps(dataclasses.asdict(self.state)))
-        partial.replace(self._file)
+        files.replace_text(self._file, json.dumps(dataclasses.asdict(self.state)))
         for path in self._dir.glob("best-*"):
             if str(path) != best_weights(self._dir, self.state.best_epoch):
                 path.unlink()
