@@ -18,6 +18,7 @@ PACKAGES = (
     "models.metrics",
     "models.training",
     "data",
+    "data.interactions",
     "data.readers",
 )
 

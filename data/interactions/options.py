@@ -1,0 +1,262 @@
+"""How interaction logs are read, filtered, split and turned into ranked lists."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import enum
+import math
+from collections.abc import Iterator
+
+from data.errors import InputError
+
+
+class Layout(str, enum.Enum):
+    """How a log of interactions and its side files are written."""
+
+    CSV = "csv"
+    """Text with a header, under any column names."""
+    PARQUET = "parquet"
+    """Parquet tables, under any column names."""
+    ML_100K = "ml-100k"
+    """`u.data`, `u.user`, `u.item` with `u.genre` beside it."""
+    ML_1M = "ml-1m"
+    """`ratings.dat`, `users.dat` and `movies.dat`, cells parted by `::`; so has ML-10M."""
+    ML_CSV = "ml-csv"
+    """`ratings.csv` and `movies.csv` of ml-latest, ML-20M, ML-25M and ML-32M."""
+    NCF = "ncf"
+    """Lines of user, item, rating and perhaps time, parted by tabs, without a header."""
+
+
+MOVIELENS = frozenset({Layout.ML_100K, Layout.ML_1M, Layout.ML_CSV})
+"""The layouts whose columns are called `user_id`, `movie_id`, `rating` and `timestamp`."""
+
+
+class SplitRule(str, enum.Enum):
+    """Which interactions are held out."""
+
+    LEAVE_LAST_OUT = "leave_last_out"
+    """The last ones of each user, by time."""
+    TIME = "time"
+    """Those from a point in time on."""
+    USER = "user"
+    """Those of a share of the users."""
+
+
+class Labels(str, enum.Enum):
+    """The label of an interaction."""
+
+    IMPLICIT = "implicit"
+    """1, whatever the value."""
+    GRADED = "graded"
+    """The value."""
+
+
+class Repeats(str, enum.Enum):
+    """Which of a user's repeated interactions with one item counts."""
+
+    LAST = "last"
+    FIRST = "first"
+    REFUSE = "refuse"
+
+
+class ShortUsers(str, enum.Enum):
+    """What becomes of a user with too few interactions to hold some out."""
+
+    TRAIN = "train"
+    """All are trained on."""
+    DROP = "drop"
+    REFUSE = "refuse"
+
+
+class UnknownItems(str, enum.Enum):
+    """What becomes of an interaction with an item that the items file does not have."""
+
+    REFUSE = "refuse"
+    DEFAULT = "default"
+    """The item's features have their defaults."""
+
+
+class CatalogueOf(str, enum.Enum):
+    """Which items make the catalogue."""
+
+    LOG = "log"
+    """Those of the interactions that were kept."""
+    ITEMS = "items"
+    """Those of the items file as well."""
+
+
+class CandidateKind(str, enum.Enum):
+    """How the negatives of an evaluation list are drawn."""
+
+    UNIFORM = "uniform"
+    POPULARITY = "popularity"
+    """In proportion to the number of training interactions."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InteractionOptions:
+    """The table `[examples.interactions]`.
+
+    Attributes:
+      layout: csv, parquet, ml-100k, ml-1m, ml-csv (ml-latest, ML-20M, 25M, 32M) or ncf.
+      user: The column of user ids, and the name of the feature that holds them.
+      item: The column of item ids, and the name of the feature that holds them. The MovieLens
+        layouts call the two `user_id` and `movie_id`, whatever is said here.
+      value: csv, parquet: the column of ratings or amounts; empty: each interaction has value 1.
+      time: csv, parquet: the column of times, numbers or (parquet) dates; empty: the order of the
+        file is that of time.
+      delimiter: csv: the character between two cells.
+      users: The file of users below `base`, in the form of the layout; csv or parquet with a
+        header for csv, parquet and ncf. Empty: none.
+      items: The file of items below `base`, likewise.
+      min_value: Interactions with a smaller value are left out.
+      labels: implicit or graded.
+      repeats: Which of a user's repeated interactions with one item counts.
+      min_user: Users with fewer interactions are left out.
+      min_item: Items with fewer interactions are left out.
+      core: Users and items are left out until each has so many interactions; 0: no k-core.
+      core_rounds: The most rounds of that.
+      short_users: What becomes of users with too few interactions to hold some out.
+      unknown_items: What becomes of items that the items file does not have.
+      catalogue: log or items: the items that can be recommended.
+      split: leave_last_out, time or user.
+      held_out: The interactions per user held out for test, and as many before for validation.
+      validation_from: time: when validation begins.
+      test_from: time: when test begins.
+      validation_share: user: the per cent of users that validate, by the hash of the id.
+      test_share: user: the per cent of users that test.
+      train_on_validation: Whether the validation interactions are trained on as well: once the
+        settings are chosen.
+      candidates: The number of negatives in a validation or test list.
+      candidate_kind: uniform or popularity.
+      candidates_file: A file below `base` with the negatives of the test lists, in lines of
+        `(user,item)` and negatives parted by tabs.
+      seed: Of the negatives.
+      shards: The number of files per split.
+    """
+
+    layout: Layout = Layout.CSV
+    user: str = "user_id"
+    item: str = "item_id"
+    value: str = ""
+    time: str = ""
+    delimiter: str = ","
+    users: str = ""
+    items: str = ""
+    min_value: float | None = None
+    labels: Labels = Labels.IMPLICIT
+    repeats: Repeats = Repeats.LAST
+    min_user: int = 1
+    min_item: int = 1
+    core: int = 0
+    core_rounds: int = 20
+    short_users: ShortUsers = ShortUsers.TRAIN
+    unknown_items: UnknownItems = UnknownItems.REFUSE
+    catalogue: CatalogueOf = CatalogueOf.LOG
+    split: SplitRule = SplitRule.LEAVE_LAST_OUT
+    held_out: int = 1
+    validation_from: float = 0.0
+    test_from: float = 0.0
+    validation_share: int = 10
+    test_share: int = 10
+    train_on_validation: bool = False
+    candidates: int = 99
+    candidate_kind: CandidateKind = CandidateKind.UNIFORM
+    candidates_file: str = ""
+    seed: int = 0
+    shards: int = 16
+
+    def __post_init__(self) -> None:
+        for rules in (self._column_rules(), self._number_rules(), self._split_rules()):
+            for rule, broken in rules:
+                if broken:
+                    raise InputError(rule)
+
+    def _column_rules(self) -> Iterator[tuple[str, bool]]:
+        for setting, found in (("user", self.user), ("item", self.item)):
+            yield f"{setting}: the name of a column must not be empty", not found
+        names = [name for name in (self.user, self.item, self.value, self.time) if name]
+        twice = [name for name, count in collections.Counter(names).items() if count > 1]
+        yield f"user, item, value, time: '{''.join(twice[:1])}' is named twice", bool(twice)
+        layout = f"layout '{self.layout.value}'"
+        yield from self._movielens_rules(layout)
+        named = self.layout in (Layout.CSV, Layout.PARQUET)
+        for setting, found in (("value", self.value), ("time", self.time)):
+            rule = f"{setting}: {layout} knows its columns itself, found '{found}'"
+            yield rule, bool(found) and not named
+        one = len(self.delimiter) == 1
+        yield f"delimiter: found '{self.delimiter}', expected one character", not one
+        for setting, broken in (
+            ("min_value", self.min_value is not None),
+            ("labels = 'graded'", self.labels is Labels.GRADED),
+        ):
+            yield f"{setting}: needs 'value', the column of values", broken and not self.has_value
+
+    def _movielens_rules(self, layout: str) -> Iterator[tuple[str, bool]]:
+        if self.layout not in MOVIELENS:
+            return
+        columns = f"{layout} calls its columns 'user_id' and 'movie_id'"
+        yield f"user: {columns}, found '{self.user}'", self.user != "user_id"
+        renamed = self.item not in ("item_id", "movie_id")
+        yield f"item: {columns}, found '{self.item}'", renamed
+        without = self.layout is Layout.ML_CSV and bool(self.users)
+        yield f"users: {layout} has no file of users, found '{self.users}'", without
+
+    def _number_rules(self) -> Iterator[tuple[str, bool]]:
+        for setting, found, least in (
+            ("min_user", self.min_user, 1),
+            ("min_item", self.min_item, 1),
+            ("core", self.core, 0),
+            ("core_rounds", self.core_rounds, 1),
+            ("held_out", self.held_out, 1),
+            ("validation_share", self.validation_share, 1),
+            ("test_share", self.test_share, 1),
+            ("candidates", self.candidates, 1),
+            ("seed", self.seed, 0),
+            ("shards", self.shards, 1),
+        ):
+            yield f"{setting} must be at least {least}, found {found}", found < least
+        for setting, number in (
+            ("min_value", self.min_value or 0.0),
+            ("validation_from", self.validation_from),
+            ("test_from", self.test_from),
+        ):
+            yield f"{setting} must be a finite number, found {number}", not math.isfinite(number)
+
+    def _split_rules(self) -> Iterator[tuple[str, bool]]:
+        held = self.validation_share + self.test_share
+        shares = f"validation_share and test_share must leave users to train on, found {held} %"
+        yield shares, held >= 100
+        timed = self.split is SplitRule.TIME
+        yield "split = 'time': needs 'time', the column of times", timed and not self.has_time
+        ordered = self.validation_from < self.test_from
+        order = f"found {self.validation_from} and {self.test_from}"
+        yield f"validation_from must be before test_from, {order}", timed and not ordered
+        for setting, found in (
+            ("validation_from", self.validation_from),
+            ("test_from", self.test_from),
+        ):
+            yield f"{setting} is for split = 'time', found {found}", not timed and found != 0
+        listed = self.catalogue is CatalogueOf.ITEMS
+        yield "catalogue = 'items': needs 'items', the file of items", listed and not self.items
+
+    @property
+    def user_column(self) -> str:
+        """The name of the column, and of the feature, of user ids."""
+        return "user_id" if self.layout in MOVIELENS else self.user
+
+    @property
+    def item_column(self) -> str:
+        """The name of the column, and of the feature, of item ids."""
+        return "movie_id" if self.layout in MOVIELENS else self.item
+
+    @property
+    def has_value(self) -> bool:
+        """Whether the log has values."""
+        return self.layout not in (Layout.CSV, Layout.PARQUET) or bool(self.value)
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the log has times; the lines of the NCF layout may lack them."""
+        return self.layout not in (Layout.CSV, Layout.PARQUET) or bool(self.time)
