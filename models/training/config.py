@@ -71,6 +71,10 @@ class TrainConfig(OptimizerConfig):
       steps_per_epoch: Steps that make an epoch; 0: as many as see every list once.
       patience: Epochs without a better metric before training stops, 0 for no early stopping.
       min_delta: By how much a metric must be better to count as better.
+      stop_at: The metric at which training is over, such as the hit rate that is wanted; none if
+        absent.
+      keep_last: Whether the weights of the last epoch are exported rather than the best: for a
+        number of epochs that was chosen before.
       metric: The validation metric; the weights of its best epoch are exported. `loss` is the
         validation loss.
       reduce_lr_patience: Epochs without a better metric before the learning rate is reduced; 0:
@@ -94,6 +98,8 @@ class TrainConfig(OptimizerConfig):
     steps_per_epoch: int = 0
     patience: int = 3
     min_delta: float = 0.0
+    stop_at: float | None = None
+    keep_last: bool = False
     metric: str = "ndcg@10"
     reduce_lr_patience: int = 0
     reduce_lr_factor: float = 0.1
@@ -127,6 +133,10 @@ class TrainConfig(OptimizerConfig):
             yield f"{name} must be at least {least}, found {found}", found < least
         sound = 0 <= self.min_delta < math.inf
         yield f"min_delta must be 0 or more, found {self.min_delta}", not sound
+        sound = self.stop_at is None or math.isfinite(self.stop_at)
+        yield f"stop_at must be finite, found {self.stop_at}", not sound
+        ends = self.keep_last and (self.patience > 0 or self.reduce_lr_patience > 0)
+        yield "keep_last goes by no metric; set patience and reduce_lr_patience to 0", ends
         sound = 0 < self.reduce_lr_factor < 1
         yield f"reduce_lr_factor must be between 0 and 1, found {self.reduce_lr_factor}", not sound
         sound = all(0 <= weight < math.inf for weight in self.label_weights)

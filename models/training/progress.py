@@ -116,10 +116,13 @@ class Progress(tf.keras.callbacks.Callback):
 
     @property
     def done(self) -> bool:
-        """Whether training is over: all epochs run, or none of the last ones was better."""
-        patience, state = self._config.patience, self.state
-        stalled = patience > 0 and state.epochs - state.best_epoch >= patience
-        return state.epochs >= self._config.epochs or (state.epochs > 0 and stalled)
+        """Whether training is over: all epochs run, none of the last better, or good enough."""
+        config, state = self._config, self.state
+        stalled = config.patience > 0 and state.epochs - state.best_epoch >= config.patience
+        reached = config.stop_at is not None and state.best >= (
+            config.stop_at if config.higher_is_better else -config.stop_at
+        )
+        return state.epochs >= config.epochs or (state.epochs > 0 and (stalled or reached))
 
     def _resume(self) -> None:
         if self._file.exists():
@@ -171,7 +174,8 @@ class Progress(tf.keras.callbacks.Callback):
         value = metric if config.higher_is_better else -metric
         value = -math.inf if math.isnan(value) else value
         state.epochs += 1
-        if value > state.best + config.min_delta or not state.best_epoch:
+        better = value > state.best + config.min_delta or not state.best_epoch
+        if better or config.keep_last:
             state.best, state.best_epoch = value, state.epochs
             self._local.save_weights(best_weights(self._dir, state.best_epoch))
         since = state.epochs - max(state.best_epoch, state.reduced_at)

@@ -112,6 +112,40 @@ def test_training_stops_when_nothing_gets_better(
     assert result.epochs == epochs
 
 
+@pytest.mark.parametrize(
+    ("metric", "stop_at", "values", "epochs"),
+    [
+        (METRIC, 0.3, [0.1, 0.2, 0.3, 0.9], 3),
+        (METRIC, 0.95, [0.1, 0.2, 0.3, 0.9], 4),
+        (METRIC, 0.3, [float("nan"), 0.3, 0.4, 0.9], 2),
+        ("arp", 2.0, [3.0, 2.5, 1.9, 1.0], 3),
+    ],
+)
+def test_training_stops_when_it_is_good_enough(
+    tmp_path: Path, metric: str, stop_at: float, values: list[float], epochs: int
+) -> None:
+    model = Linear()
+    script = Script(model, values)
+    result = fit(
+        model,
+        lambda: {metric: script()[METRIC]},
+        tmp_path,
+        problem(),
+        metric=metric,
+        stop_at=stop_at,
+        epochs=4,
+    )
+    assert result.epochs == epochs
+
+
+def test_the_weights_of_the_last_epoch_can_be_kept(tmp_path: Path) -> None:
+    model = Linear()
+    script = Script(model, [0.1, 0.5, 0.3])
+    result = fit(model, script, tmp_path, problem(), epochs=3, keep_last=True)
+    assert (result.epochs, result.best_epoch, result.best) == (3, 3, 0.3)
+    assert same(model.get_weights(), script.weights[2])
+
+
 def test_an_average_of_the_weights_is_what_is_validated(tmp_path: Path) -> None:
     after = {}
     for ema in (0.0, 0.75):

@@ -40,6 +40,11 @@ COMPILED: dict[str, Any] = {"jit_compile": True, "list_size": 10}
             {"reduce_lr_patience": 2, "schedule": Schedule.COSINE},
             "reduce_lr_patience and a schedule both set the learning rate; choose one",
         ),
+        ({"stop_at": float("nan")}, "stop_at must be finite, found nan"),
+        (
+            {"keep_last": True, "patience": 3},
+            "keep_last goes by no metric; set patience and reduce_lr_patience to 0",
+        ),
         ({"metric": "ndgc@10"}, "metric: unknown 'ndgc@10'. Did you mean 'ndcg'?"),
         ({"jit_compile": True}, "jit_compile needs 'list_size': its shapes are fixed"),
         ({"distribution": TPU}, "TPUStrategy needs 'list_size': its shapes are fixed"),
