@@ -1,0 +1,1 @@
+"""Training lists of interactions: a positive and negatives drawn from the catalogue."""
