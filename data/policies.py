@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 
+from data import hashing
 from data.errors import InputError
 from data.features import UNLABELLED
 from data.features import FeatureSpec
@@ -238,19 +238,9 @@ def _priority(lists: Lists, policy: ListPolicy, labels: np.ndarray) -> np.ndarra
     if policy.keep is Keep.RELEVANT:
         return -labels
     if policy.keep is Keep.SAMPLE:
-        salt = b"%d:" % policy.seed
-        digests = (hashlib.blake2b(salt + x, digest_size=8).digest() for x in lists.ids)
-        seeds = np.array([int.from_bytes(digest, "little") for digest in digests], np.uint64)
-        return _mix(np.repeat(seeds, lists.sizes) + _places(lists).astype(np.uint64))
+        seeds = hashing.seeds(lists.ids, b"%d:" % policy.seed)
+        return hashing.mix(np.repeat(seeds, lists.sizes) + _places(lists).astype(np.uint64))
     return _places(lists)
-
-
-def _mix(keys: np.ndarray) -> np.ndarray:
-    """Scrambles 64-bit integers (the output function of SplitMix64, Steele et al., 2014)."""
-    keys = keys * np.uint64(0x9E3779B97F4A7C15)
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return keys ^ (keys >> np.uint64(31))
 
 
 def _refuse_lists(

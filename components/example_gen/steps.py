@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import functools
-import hashlib
 import itertools
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ import numpy as np
 from tfx_bsl.coders import example_coder
 
 from data import checks
+from data import hashing
 from data import policies
 from data import readers
 from data.errors import InputError
@@ -26,6 +26,7 @@ from data.features import Scope
 from data.lists import Lists
 from data.lists import merge
 from data.lists import to_arrow
+from data.readers import files
 from pipeline.examples import TRAIN
 from pipeline.examples import ExamplesConfig
 
@@ -40,7 +41,7 @@ def count(name: str, number: int) -> None:
     beam.metrics.Metrics.counter(NAMESPACE, name).inc(int(number))
 
 
-class _Refusals:
+class Refusals:
     """Collects refusals of one call; the first ends the run where none is allowed."""
 
     def __init__(self, allowed: bool) -> None:
@@ -48,6 +49,7 @@ class _Refusals:
         self.found: list[readers.Refusal] = []
 
     def __call__(self, refusal: readers.Refusal) -> None:
+        """Counts and keeps a refusal; raises InputError with its text where none is allowed."""
         if not self._allowed:
             raise InputError(str(refusal))
         count(REFUSED, 1)
@@ -71,7 +73,7 @@ class Read(beam.DoFn):
 
     def process(self, path: str) -> Iterator[Any]:
         """Yields the lists of a file, and what was refused of which lists."""
-        refusals = _Refusals(self._config.max_bad_share > 0)
+        refusals = Refusals(self._config.max_bad_share > 0)
         config = self._config
         for lists in readers.read(
             path, format=config.format, spec=self._spec, options=config.options, refuse=refusals
@@ -100,7 +102,7 @@ class Encode(beam.DoFn):
 
     def process(self, lists: Lists) -> Iterator[Any]:
         """Yields serialized examples, list ids, and what was refused."""
-        refusals = _Refusals(self._allowed)
+        refusals = Refusals(self._allowed)
         kept = policies.apply(lists, self._policy, self._spec, refusals, self._tally)
         yield from refusals.drain()
         if not len(kept):
@@ -154,7 +156,7 @@ class Merge(beam.DoFn):
         if any(True for _ in parts[BROKEN]):
             count("lists left out because rows of theirs were refused", bool(runs))
             return
-        refusals = _Refusals(self._allowed)
+        refusals = Refusals(self._allowed)
         yield from merge_runs(key, runs, refusals)
         yield from refusals.drain()
 
@@ -166,7 +168,7 @@ def merge_runs(
 
     It is refused where they differ in a context column.
     """
-    merged = merge(sorted(runs, key=lambda run: _natural(run.origins[0])))
+    merged = merge(sorted(runs, key=lambda run: files.natural(run.origins[0])))
     context = {}
     for name, scope in merged.scopes.items():
         if scope is Scope.CONTEXT:
@@ -188,24 +190,14 @@ def merge_runs(
     )
 
 
-def _natural(origin: str) -> list[tuple[bool, int, str]]:
-    parts = ("".join(group) for _, group in itertools.groupby(origin, str.isdecimal))
-    return [(p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
-
-
 def select(lists: Lists, shares: Mapping[str, int], split: str) -> Iterator[Lists]:
     """Yields the lists whose id falls to a split: the same id, the same split, on any machine."""
     bounds = list(itertools.accumulate(shares.values()))
     names = list(shares)
-    chosen = np.array(
-        [names[bisect.bisect(bounds, _bucket(key, bounds[-1]))] == split for key in lists.ids]
-    )
+    buckets = (hashing.bucket(key, bounds[-1]) for key in lists.ids)
+    chosen = np.array([names[bisect.bisect(bounds, bucket)] == split for bucket in buckets])
     if chosen.any():
         yield lists.keep_lists(chosen)
-
-
-def _bucket(key: bytes, total: int) -> int:
-    return int.from_bytes(hashlib.sha256(key).digest()[:8], "big") % total
 
 
 def refuse_shared(key: bytes, splits: str) -> None:

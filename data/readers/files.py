@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import itertools
 import re
 import typing
 import zlib
@@ -57,6 +58,16 @@ def is_gzip(path: str) -> bool:
     """Returns whether the file starts as gzip does; a missing or empty file is an `InputError`."""
     with explained(path), _open_plain(path) as file:
         return _starts_as_gzip(path, file)
+
+
+def natural(name: str) -> list[tuple[bool, int, str]]:
+    """Returns what names are sorted by: digits as numbers.
+
+    >>> sorted(["part-10", "part-9"], key=natural)
+    ['part-9', 'part-10']
+    """
+    parts = ("".join(group) for _, group in itertools.groupby(name, str.isdecimal))
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 @contextlib.contextmanager
