@@ -99,7 +99,7 @@ def test_runs_of_rows_make_lists(folder: Any, format: Format) -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_batches_do_not_cut_lists(folder: Any, format: Format, monkeypatch: Any) -> None:
     monkeypatch.setattr("data.readers.runs.MAX_ROWS", 2)
-    monkeypatch.setattr("data.readers.tables._BLOCK", 100)
+    monkeypatch.setattr("data.readers.numbered._BLOCK", 100)
     sizes = [1, 5, 2, 3]
     rows = [(f"q{q}", *ROWS[0][1:]) for q, size in enumerate(sizes) for _ in range(size)]
     assert folder.read("a", content_of(rows, format), format, SPEC).lists.sizes.tolist() == sizes
