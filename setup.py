@@ -20,6 +20,7 @@ PACKAGES = (
     "data",
     "data.interactions",
     "data.readers",
+    "data.sampling",
 )
 
 REQUIRES = (

@@ -1,4 +1,4 @@
-"""How negatives are drawn."""
+"""The settings of drawing negatives."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from data.errors import InputError
 
 
 class NegativeKind(str, enum.Enum):
-    """Where the negatives of a positive come from; none is a training positive of its user."""
+    """Where the negatives of a positive come from; never from what its user is known to like."""
 
     UNIFORM = "uniform"
-    """All items alike."""
+    """Every item of the catalogue is as likely as any other."""
     POPULARITY = "popularity"
-    """Items in proportion to a power of the number of their training positives."""
+    """An item is as likely as its number of training positives to the power of `power` is large."""
     IN_BATCH = "in_batch"
-    """The positives of the next lists of the batch."""
+    """The positives of the lists that follow in the batch, which end with its first."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Negatives:
-    """The table `[train.negatives]`.
+    """How many negatives a positive gets, and which.
 
     Attributes:
-      kind: uniform, popularity or in_batch.
-      per_positive: The number of negatives beside each positive.
-      power: popularity: the power of an item's number of training positives.
+      kind: Where they come from.
+      per_positive: How many there are beside each positive.
+      power: Of `popularity` alone: 0 is uniform, 1 the popularity itself, and in between popular
+        items are drawn less often than they are seen.
     """
 
     kind: NegativeKind = NegativeKind.UNIFORM
