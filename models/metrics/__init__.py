@@ -2,7 +2,7 @@
 
 `evaluate` computes any number of metrics over a batch of ranked lists; a `MetricContract` states
 every convention on which ranking systems differ, and `PRESETS` holds the contracts of the systems
-that a number may have to be compared with.
+that a number may have to be compared with. `evaluate_full` does the same over a whole catalogue.
 """
 
 from models.metrics.contract import PRESETS
@@ -15,6 +15,9 @@ from models.metrics.contract import Ties
 from models.metrics.contract import preset
 from models.metrics.evaluate import evaluate
 from models.metrics.evaluate import mean_metrics
+from models.metrics.full import disagreement
+from models.metrics.full import evaluate_full
+from models.metrics.names import FULL
 from models.metrics.names import SUBTOPIC
 from models.metrics.names import UNCUT
 from models.metrics.names import Kind
@@ -23,6 +26,7 @@ from models.metrics.names import check_pipeline_metrics
 from models.metrics.names import parse_metric
 
 __all__ = [
+    "FULL",
     "PRESETS",
     "SUBTOPIC",
     "UNCUT",
@@ -35,7 +39,9 @@ __all__ = [
     "MetricContract",
     "Ties",
     "check_pipeline_metrics",
+    "disagreement",
     "evaluate",
+    "evaluate_full",
     "mean_metrics",
     "parse_metric",
     "preset",

@@ -66,11 +66,11 @@ def evaluate(
         The values and their weights, each `[batch_size, len(metrics)]`, of the type computed in.
 
     Raises:
-        ValueError: where a shape is wrong, there is no metric, or a weighted one has no weights.
+        ValueError: where a shape is wrong, there is no metric, a weighted one has no weights, or
+            one is over the full catalogue: `models.metrics.full` has those.
 
-    >>> values, weights = evaluate(
-    ...     [[3.0, 1.0, 2.0]], [[0.0, 1.0, 1.0]], metrics=[Metric(Kind.MRR), Metric(Kind.HITS, 1)]
-    ... )
+    >>> metrics = [Metric(Kind.MRR), Metric(Kind.HIT_RATE, 1)]
+    >>> values, weights = evaluate([[3.0, 1.0, 2.0]], [[0.0, 1.0, 1.0]], metrics=metrics)
     >>> values.numpy().tolist(), weights.numpy().tolist()
     ([[0.5, 0.0]], [[1.0, 1.0]])
     """
@@ -110,6 +110,8 @@ def _check(metrics: Sequence[Metric], batch: Batch) -> None:
             raise ValueError(f"labels: {metric.name} needs [{axes}], found {batch.labels.shape}")
         if metric.weighted and batch.weights is None:
             raise ValueError(f"weights: {metric.name} needs them, found none")
+        if metric.full:
+            raise ValueError(f"metrics: {metric.name} needs ranks, see evaluate_full")
 
 
 def _ranked(batch: Batch, contract: MetricContract, *, weighted: bool) -> tuple[Ranking, tf.Tensor]:

@@ -55,7 +55,7 @@ def mrr(ranking: Ranking, topn: int | None) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.reduce_sum(first / ranking.ranks, axis=1), ranking.relevant_count
 
 
-def hits(ranking: Ranking, topn: int | None) -> tuple[tf.Tensor, tf.Tensor]:
+def hit_rate(ranking: Ranking, topn: int | None) -> tuple[tf.Tensor, tf.Tensor]:
     """1 if a relevant document has a rank up to k, else 0."""
     first = ranking.first_relevant * ranking.top(topn)
     return tf.reduce_sum(first, axis=1), ranking.relevant_count
@@ -179,7 +179,7 @@ MEASURES: Mapping[Kind, Measure] = MappingProxyType(
         Kind.MAP: average_precision,
         Kind.PRECISION: precision,
         Kind.RECALL: recall,
-        Kind.HITS: hits,
+        Kind.HIT_RATE: hit_rate,
         Kind.ARP: arp,
         Kind.OPA: opa,
         Kind.BPREF: bpref,

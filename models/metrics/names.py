@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from data.errors import InputError
@@ -26,7 +27,7 @@ class Kind(enum.Enum):
     """Share of the top documents that are relevant."""
     RECALL = "recall"
     """Share of the relevant documents that are at the top."""
-    HITS = "hits"
+    HIT_RATE = "hit_rate"
     """Whether a relevant document is at the top."""
     ARP = "arp"
     """Average relevance position: the mean rank of a document, weighted by label."""
@@ -48,40 +49,59 @@ UNCUT = frozenset({Kind.ARP, Kind.OPA})
 SUBTOPIC = frozenset({Kind.PRECISION_IA, Kind.ALPHA_DCG})
 """The metrics of labels by subtopic, `[batch_size, list_size, n_subtopics]`."""
 
-_KINDS = {kind.value: kind for kind in Kind} | {"ordered_pair_accuracy": Kind.OPA}
-"""The kinds by their names, and by TF-Ranking's where that is another."""
+FULL = frozenset(
+    {Kind.NDCG, Kind.DCG, Kind.MRR, Kind.MAP, Kind.PRECISION, Kind.RECALL, Kind.HIT_RATE}
+)
+"""The metrics that the ranks of the relevant documents alone decide, so that they can be had over
+a whole catalogue: see `models.metrics.full`."""
 
-_WEIGHTED = "weighted_"
-_SPELLING = re.compile(rf"({_WEIGHTED})?([a-z_]+?)(?:[@_]([0-9]+))?")
+_KINDS = {kind.value: kind for kind in Kind} | {
+    "hits": Kind.HIT_RATE,
+    "hr": Kind.HIT_RATE,
+    "ordered_pair_accuracy": Kind.OPA,
+}
+"""The kinds by their names, and by those of TF-Ranking and of papers where they are others."""
+
+_WEIGHTED, _FULL = "weighted_", "full_"
+_SPELLING = re.compile(rf"({_FULL})?({_WEIGHTED})?([a-z_]+?)(?:[@_]([0-9]+))?")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: its kind, how many of the top documents it looks at (`None`: all), and whether
-    documents count by their weights.
+    """One metric: its kind, how many of the top documents it looks at (`None`: all), whether
+    documents count by their weights, and whether they are ranked among a whole catalogue.
 
     >>> Metric(Kind.NDCG, 10).name, Metric(Kind.ARP, weighted=True).name
     ('ndcg@10', 'weighted_arp')
+    >>> Metric(Kind.HIT_RATE, 10, full=True).name
+    'full_hit_rate@10'
     """
 
     kind: Kind
     topn: int | None = None
     weighted: bool = False
+    full: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses a cut-off below 1, and any for the metrics that take none."""
-        if self.topn is None:
-            return
-        if self.kind in UNCUT:
-            raise InputError(f"metric: {self.name!r}: {self.kind.value} takes no cut-off")
-        if self.topn < 1:
-            raise InputError(f"metric: {self.name!r}: expected a cut-off of 1 or more")
+        """Refuses a cut-off where none is possible or below 1, and what a catalogue cannot have."""
+        for rule, broken in self._rules():
+            if broken:
+                raise InputError(f"metric: {self.name!r}: {rule}")
+
+    def _rules(self) -> Iterator[tuple[str, bool]]:
+        kinds = ", ".join(kind.value for kind in Kind if kind in FULL)
+        yield f"'{_FULL}' goes with {kinds}", self.full and self.kind not in FULL
+        yield "documents of a catalogue have no weights", self.full and self.weighted
+        yield f"'{_FULL}' needs a cut-off, as in {self.name}@10", self.full and self.topn is None
+        yield f"{self.kind.value} takes no cut-off", self.topn is not None and self.kind in UNCUT
+        yield "expected a cut-off of 1 or more", self.topn is not None and self.topn < 1
 
     @property
     def name(self) -> str:
-        """The canonical name, such as "ndcg@10" or "weighted_ndcg@10"."""
+        """The canonical name, such as "ndcg@10", "weighted_ndcg@10" or "full_ndcg@10"."""
         cut = "" if self.topn is None else f"@{self.topn}"
-        return f"{_WEIGHTED if self.weighted else ''}{self.kind.value}{cut}"
+        prefix = (_FULL if self.full else "") + (_WEIGHTED if self.weighted else "")
+        return f"{prefix}{self.kind.value}{cut}"
 
     @property
     def higher_is_better(self) -> bool:
@@ -92,20 +112,27 @@ class Metric:
 def parse_metric(text: str) -> Metric:
     """Returns the metric of that name, such as "mrr" or "ndcg@10".
 
-    TF-Ranking's "ndcg_10" and "ordered_pair_accuracy" are read as well. "weighted_" in front makes
-    it weighted. Raises `InputError`, with the near miss, for a name that is none.
+    TF-Ranking's "ndcg_10", "hits" and "ordered_pair_accuracy" are read as well, and "hr" for the
+    hit rate. "weighted_" in front makes it weighted, "full_" one over the whole catalogue. Raises
+    `InputError`, with the near miss, for a name that is none.
 
     >>> parse_metric("weighted_ndcg@10")
-    Metric(kind=<Kind.NDCG: 'ndcg'>, topn=10, weighted=True)
+    Metric(kind=<Kind.NDCG: 'ndcg'>, topn=10, weighted=True, full=False)
     """
     spelling = _SPELLING.fullmatch(text)
-    if spelling is None or spelling[2] not in _KINDS:
+    if spelling is None or spelling[3] not in _KINDS:
         word = re.sub("_?[0-9]*$", "", text.lower().split("@")[0])
-        near = did_you_mean(word, [*_KINDS, *(_WEIGHTED + kind for kind in _KINDS)])
+        prefixed = [_WEIGHTED + kind for kind in _KINDS] + [_FULL + kind.value for kind in FULL]
+        near = did_you_mean(word, [*_KINDS, *sorted(prefixed)])
         near = near or f" Expected one of {', '.join(kind.value for kind in Kind)}."
         raise InputError(f"metric: unknown {text!r}.{near}")
-    topn = None if spelling[3] is None else int(spelling[3])
-    return Metric(_KINDS[spelling[2]], topn, weighted=spelling[1] is not None)
+    topn = None if spelling[4] is None else int(spelling[4])
+    return Metric(
+        _KINDS[spelling[3]],
+        topn,
+        weighted=spelling[2] is not None,
+        full=spelling[1] is not None,
+    )
 
 
 def check_pipeline_metrics(names: Iterable[str], *, weight: str) -> None:

@@ -46,7 +46,7 @@ FORMULAS: dict[Kind, Callable[[list[float], int], float]] = {
     Kind.DCG: _dcg,
     Kind.NDCG: lambda y, k: _dcg(y, k) / _dcg(sorted(y, reverse=True), k),
     Kind.MRR: lambda y, k: max([1 / rank for rank in _relevant_ranks(y, k)], default=0),
-    Kind.HITS: lambda y, k: float(bool(_relevant_ranks(y, k))),
+    Kind.HIT_RATE: lambda y, k: float(bool(_relevant_ranks(y, k))),
     Kind.MAP: lambda y, k: (
         sum(len(_relevant_ranks(y, r)) / r for r in _relevant_ranks(y, k))
         / len(_relevant_ranks(y, len(y)))

@@ -33,7 +33,7 @@ from models.metrics.measures import MEASURES
         ("map@10", Metric(Kind.MAP, 10)),
         ("precision@5", Metric(Kind.PRECISION, 5)),
         ("recall@10", Metric(Kind.RECALL, 10)),
-        ("hits@10", Metric(Kind.HITS, 10)),
+        ("hit_rate@10", Metric(Kind.HIT_RATE, 10)),
         ("arp", Metric(Kind.ARP)),
         ("opa", Metric(Kind.OPA)),
         ("bpref", Metric(Kind.BPREF)),
@@ -44,6 +44,8 @@ from models.metrics.measures import MEASURES
         ("weighted_ndcg@10", Metric(Kind.NDCG, 10, weighted=True)),
         ("weighted_alpha_dcg_10", Metric(Kind.ALPHA_DCG, 10, weighted=True)),
         ("weighted_arp", Metric(Kind.ARP, weighted=True)),
+        ("full_ndcg@10", Metric(Kind.NDCG, 10, full=True)),
+        ("full_hit_rate_10", Metric(Kind.HIT_RATE, 10, full=True)),
     ],
 )
 def test_name_and_back(text: str, metric: Metric) -> None:
@@ -55,6 +57,12 @@ def test_name_and_back(text: str, metric: Metric) -> None:
 def test_tf_rankings_name_of_ordered_pair_accuracy() -> None:
     assert parse_metric("ordered_pair_accuracy") == Metric(Kind.OPA)
     assert parse_metric("weighted_ordered_pair_accuracy") == Metric(Kind.OPA, weighted=True)
+
+
+@pytest.mark.parametrize("name", ["hits", "hr"])
+def test_other_names_of_the_hit_rate(name: str) -> None:
+    assert parse_metric(f"{name}@10") == Metric(Kind.HIT_RATE, 10)
+    assert parse_metric(f"full_{name}@10") == Metric(Kind.HIT_RATE, 10, full=True)
 
 
 def test_every_kind_has_a_formula_and_a_direction() -> None:
@@ -71,8 +79,8 @@ def test_every_kind_has_a_formula_and_a_direction() -> None:
         (
             "xyz",
             "metric: unknown 'xyz'. "
-            "Expected one of ndcg, dcg, mrr, map, precision, recall, hits, arp, opa, bpref, pwa, "
-            "precision_ia, alpha_dcg.",
+            "Expected one of ndcg, dcg, mrr, map, precision, recall, hit_rate, arp, opa, bpref, "
+            "pwa, precision_ia, alpha_dcg.",
         ),
         ("alpha_ndcg@5", "metric: unknown 'alpha_ndcg@5'. Did you mean 'alpha_dcg'?"),
         ("weigthed_ndcg", "metric: unknown 'weigthed_ndcg'. Did you mean 'weighted_ndcg'?"),
@@ -81,6 +89,17 @@ def test_every_kind_has_a_formula_and_a_direction() -> None:
         ("ndcg@0", "metric: 'ndcg@0': expected a cut-off of 1 or more"),
         ("arp@10", "metric: 'arp@10': arp takes no cut-off"),
         ("opa_3", "metric: 'opa@3': opa takes no cut-off"),
+        ("full_ndcg", "metric: 'full_ndcg': 'full_' needs a cut-off, as in full_ndcg@10"),
+        (
+            "full_arp",
+            "metric: 'full_arp': 'full_' goes with ndcg, dcg, mrr, map, precision, recall,"
+            " hit_rate",
+        ),
+        (
+            "full_weighted_map@5",
+            "metric: 'full_weighted_map@5': documents of a catalogue have no weights",
+        ),
+        ("full_ndgc@10", "metric: unknown 'full_ndgc@10'. Did you mean 'full_ndcg'?"),
     ],
 )
 def test_unknown_metric(text: str, error: str) -> None:

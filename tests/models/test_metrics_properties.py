@@ -167,7 +167,7 @@ def test_large_tie_group_is_exact() -> None:
     values, _ = evaluate(
         np.zeros((1, 175), np.float32),
         labels,
-        metrics=[Metric(Kind.MRR), Metric(Kind.HITS, 3), Metric(Kind.HITS)],
+        metrics=[Metric(Kind.MRR), Metric(Kind.HIT_RATE, 3), Metric(Kind.HIT_RATE)],
         contract=CONTRACTS["expected"],
     )
     first = [math.comb(175 - i, 57) / math.comb(175, 58) for i in range(1, 119)]

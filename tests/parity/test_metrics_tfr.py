@@ -36,7 +36,7 @@ THEIRS: Mapping[Kind, Callable[..., tf.keras.metrics.Metric]] = {
     Kind.MAP: tfr.keras.metrics.MeanAveragePrecisionMetric,
     Kind.PRECISION: tfr.keras.metrics.PrecisionMetric,
     Kind.RECALL: tfr.keras.metrics.RecallMetric,
-    Kind.HITS: tfr.keras.metrics.HitsMetric,
+    Kind.HIT_RATE: tfr.keras.metrics.HitsMetric,
     Kind.ARP: tfr.keras.metrics.ARPMetric,
     Kind.OPA: tfr.keras.metrics.OPAMetric,
     Kind.PRECISION_IA: tfr.keras.metrics.PrecisionIAMetric,
