@@ -17,6 +17,7 @@ import pyarrow.parquet as parquet
 from data.errors import InputError
 from data.errors import did_you_mean
 from data.readers import files
+from data.readers import utf8
 from data.readers.options import Refusal
 from data.readers.options import shown
 from data.readers.runs import Refuse
@@ -75,7 +76,7 @@ def csv_batches(
 
     done = 0
     with files.explained(path, "row", lambda: done), files.open_binary(path) as file:
-        for block in _open_csv(file, names, delimiter, skip):
+        for block in _open_csv(utf8.Checked(path, file), names, delimiter, skip):
             for start in range(0, block.num_rows, rows):
                 batch = block.slice(start, rows)
                 window = np.arange(done + 1, done + 1 + batch.num_rows + len(skipped))
