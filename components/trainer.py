@@ -25,6 +25,7 @@ from models import settings
 from models.strategy import CLUSTER
 from models.training.progress import LATEST
 from models.training.progress import say
+from pipeline.examples import CATALOGUE
 
 WARMUP_SIZES = (1, 10, 100)
 """The lengths of the lists in the warm-up requests."""
@@ -71,8 +72,10 @@ def training_job(
     """Returns the training that TFX's arguments describe."""
     config = fn_args.custom_config
     spec = plain.from_json(FeatureSpec, config["spec"])
+    patterns = fn_args.train_files
+    items = [pattern for pattern in patterns if f"/Split-{CATALOGUE}/" in pattern]
     job = job_lib.TrainingJob(
-        train_files=_files(fn_args.train_files),
+        train_files=_files([pattern for pattern in patterns if pattern not in items]),
         validation_files=_files(fn_args.eval_files),
         transformed=plain.to_json(transform.transformed_spec(output, spec)),
         family=config["family"],
@@ -82,6 +85,7 @@ def training_job(
         contract=config["contract"],
         state_dir=str(Path(config["state_dir"]) / _fingerprint(fn_args)),
         log_dir=fn_args.model_run_dir,
+        catalogue_files=_files(items),
     )
     return settings.apply(job, tuned(fn_args))
 

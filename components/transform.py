@@ -30,7 +30,8 @@ def preprocessing_fn(
 
     Args:
       inputs: What `data.columnar.parse` gives, batch of lists.
-      custom_config: `spec`, the feature spec as JSON.
+      custom_config: `spec`, the feature spec as JSON, and `identifiers`, whether the ids of lists
+        and documents are kept.
     """
     spec = plain.from_json(FeatureSpec, custom_config["spec"])
     like = next(inputs[f.name] for f in spec.features if f.scope is Scope.DOCUMENT)
@@ -46,6 +47,8 @@ def preprocessing_fn(
             ids = _ids(_matrix(inputs, [feature]), feature, like)
             outputs[feature.name] = _restore(ids, scope, like)
     outputs.update({name: inputs[name] for name in spec.label_columns})
+    if custom_config.get("identifiers"):
+        outputs.update({feature.name: inputs[feature.name] for feature in spec.identifiers})
     return outputs
 
 

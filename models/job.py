@@ -13,6 +13,8 @@ import tensorflow as tf
 from data import dataset
 from data import plain
 from data.errors import InputError
+from data.sampling import batches as sampled
+from data.sampling import catalogue
 from data.transformed import TransformedSpec
 from models import losses
 from models import registry
@@ -30,6 +32,12 @@ from models.training.progress import Validate
 from models.validation import validator
 
 
+VALIDATION_LISTS = 512
+"""The most lists of a validation batch: training batches count short lists, and may be large."""
+EPOCHS = 1 << 16
+"""Among so many epochs of negatives each worker of parameter servers begins at one of its own."""
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingJob:
     """A training and all it needs.
@@ -45,6 +53,7 @@ class TrainingJob:
       contract: Their `MetricContract` as JSON.
       state_dir: Where unfinished training is kept.
       log_dir: Where TensorBoard reads.
+      catalogue_files: Transformed lists of all items, where negatives are drawn.
     """
 
     train_files: tuple[str, ...]
@@ -57,6 +66,7 @@ class TrainingJob:
     contract: str
     state_dir: str
     log_dir: str
+    catalogue_files: tuple[str, ...] = ()
 
     @functools.cached_property
     def config(self) -> TrainConfig:
@@ -124,7 +134,7 @@ def training_data(job: TrainingJob, strategy: tf.distribute.Strategy) -> loop.Tr
     replicas = strategy.num_replicas_in_sync
     if job.config.distribution.strategy is not Strategy.PARAMETER_SERVER:
         loop.per_replica(job.config, replicas)
-    counts = dataset.count(job.train_files, job.shapes)
+    counts = _count(job)
     if counts.lists < replicas:
         name = job.config.distribution.strategy.value
         raise InputError(
@@ -138,6 +148,13 @@ def training_data(job: TrainingJob, strategy: tf.distribute.Strategy) -> loop.Tr
     )
 
 
+def _count(job: TrainingJob) -> dataset.Counts:
+    negatives = job.config.negatives
+    if negatives is None:
+        return dataset.count(job.train_files, job.shapes)
+    return sampled.count(job.train_files, job.shapes, per_positive=negatives.per_positive)
+
+
 def sample(job: TrainingJob) -> Inputs:
     """Returns the model inputs of some lists; they make a model create its weights."""
     return next(iter(_validation(job)))[0]
@@ -149,7 +166,8 @@ def measure(job: TrainingJob, model: tf.keras.Model) -> float:
 
 
 def _validation(job: TrainingJob) -> tf.data.Dataset:
-    return dataset.validation(job.validation_files, job.shapes, batch_size=job.config.batch_size)
+    batch_size = min(job.config.batch_size, VALIDATION_LISTS)
+    return dataset.validation(job.validation_files, job.shapes, batch_size=batch_size)
 
 
 def _batches(
@@ -159,8 +177,21 @@ def _batches(
     servers = config.distribution.strategy is Strategy.PARAMETER_SERVER
     # Workers of parameter servers each take all lists, each from another one on.
     shard = (1, 0) if servers else (context.num_input_pipelines, context.input_pipeline_id)
+    batch_size = config.batch_size if servers else loop.per_replica(config, replicas)
+    if config.negatives:
+        return sampled.training(
+            job.train_files,
+            job.shapes,
+            catalogue.load(job.catalogue_files, job.shapes),
+            config.negatives,
+            batch_size=batch_size,
+            static=config.whole_batches,
+            seed=config.seed,
+            shard=shard,
+            first_epoch=strategy_lib.first_list(EPOCHS) if servers else 0,
+        )
     shapes = dataset.Shapes(
-        config.batch_size if servers else loop.per_replica(config, replicas),
+        batch_size,
         config.list_size or None,
         static=config.whole_batches,
         by_length=_by_length(job) and not config.distributed,

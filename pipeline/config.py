@@ -13,6 +13,7 @@ from data.errors import did_you_mean
 from data.features import ACROSS_LIST
 from data.features import FeatureSpec
 from data.features import Scope
+from data.interactions.options import Labels
 from data.readers import Format
 from models import registry
 from models.metrics import MetricContract
@@ -187,7 +188,8 @@ class Config:
     def __post_init__(self) -> None:
         self._check_model()
         check_search(self.tuner, self.model.family, self.model.settings, self.train)
-        self.examples.lists.require(self.features)
+        self.examples.require(self.features)
+        self._check_negatives()
         check_pipeline_metrics(self.evaluation.metrics, weight=self.features.weight)
         context = [f.name for f in self.features.features if f.scope is Scope.CONTEXT]
         for name in self.evaluation.slices:
@@ -211,6 +213,16 @@ class Config:
             kind = self.examples.format.value
             raise InputError(
                 f"examples.format '{kind}' needs features.list_id: rows make lists by it"
+            )
+
+    def _check_negatives(self) -> None:
+        interactions, negatives = self.examples.interactions, self.train.negatives
+        if negatives and not interactions:
+            raise InputError("train.negatives: negatives are drawn for logs of interactions only")
+        if interactions and interactions.labels is Labels.IMPLICIT and not negatives:
+            raise InputError(
+                "examples.interactions has positives only (labels = 'implicit'); the table"
+                " 'train.negatives' must say what they are learned against"
             )
 
     def _check_model(self) -> None:

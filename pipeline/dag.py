@@ -24,6 +24,7 @@ from components.validator import ExampleValidator
 from data import plain
 from models import registry
 from pipeline.config import Config
+from pipeline.examples import CATALOGUE
 from pipeline.examples import TRAIN
 from pipeline.examples import VALIDATION
 
@@ -68,7 +69,9 @@ def create_nodes(config: Config) -> list[base_node.BaseNode]:
     spec, code = plain.to_json(config.features), code_fingerprint()
     example_gen = RankingExampleGen(config.examples, config.features, code=code)
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(examples=examples)
+    statistics_gen = tfx.components.StatisticsGen(
+        examples=examples, exclude_splits=[CATALOGUE] if config.examples.interactions else None
+    )
     schema_gen = RankingSchema(spec=spec, code=code)
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
@@ -76,8 +79,14 @@ def create_nodes(config: Config) -> list[base_node.BaseNode]:
         examples=examples,
         schema=schema,
         preprocessing_fn=_path(transform.preprocessing_fn),
-        splits_config=transform_pb2.SplitsConfig(analyze=[TRAIN], transform=[TRAIN, VALIDATION]),
-        custom_config={"spec": spec, "code": code},
+        splits_config=transform_pb2.SplitsConfig(
+            analyze=[TRAIN], transform=list(config.examples.learned_splits)
+        ),
+        custom_config={
+            "spec": spec,
+            "code": code,
+            "identifiers": config.examples.interactions is not None,
+        },
         disable_statistics=True,
     )
     transform_node.add_upstream_node(validator)  # takes nothing from it, but must not run without
@@ -95,7 +104,9 @@ def _modelling(
         "examples": transform_node.outputs["transformed_examples"],
         "transform_graph": transform_node.outputs["transform_graph"],
         "schema": schema,
-        "train_args": trainer_pb2.TrainArgs(splits=[TRAIN]),
+        "train_args": trainer_pb2.TrainArgs(
+            splits=[name for name in config.examples.learned_splits if name != VALIDATION]
+        ),
         "eval_args": trainer_pb2.EvalArgs(splits=[VALIDATION]),
     }
     search, best = [], None

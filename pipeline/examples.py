@@ -6,6 +6,11 @@ import dataclasses
 from collections.abc import Iterator
 
 from data.errors import InputError
+from data.features import ACROSS_LIST
+from data.features import FeatureSpec
+from data.features import Scope
+from data.interactions.options import InteractionOptions
+from data.interactions.options import SplitRule
 from data.policies import ListPolicy
 from data.readers import Format
 from data.readers import ReadOptions
@@ -13,6 +18,12 @@ from data.synthetic import Synthetic
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 """The names of splits that mean something to the pipeline."""
+CATALOGUE = "catalogue"
+"""The split that holds all items, where lists are made of interactions."""
+POPULARITY = "popularity"
+"""The document feature that holds an item's number of training interactions."""
+LOG = "log"
+"""The pattern of interactions that are yet to be divided."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +31,7 @@ class ExamplesConfig:
     """The raw logs.
 
     Attributes:
-      format: elwc, libsvm, csv or parquet.
+      format: elwc, libsvm, csv, parquet or interactions.
       base: The folder of the files.
       splits: Split names and file patterns below `base`; `{SPAN}`, `{VERSION}` and
         `{YYYY}-{MM}-{DD}` stand for the newest span of the logs.
@@ -30,6 +41,8 @@ class ExamplesConfig:
       max_bad_share: The share of records that may be refused before the run stops.
       options: How the format is read.
       lists: What is done about long lists, duplicates and labels.
+      interactions: How a log of interactions is read and divided; `splits` then names one pattern,
+        `log`, or two, `train` and `test`.
       synthetic: Lists to generate into `base` first.
     """
 
@@ -41,12 +54,15 @@ class ExamplesConfig:
     max_bad_share: float = 0.0
     options: ReadOptions = ReadOptions()
     lists: ListPolicy = ListPolicy()
+    interactions: InteractionOptions | None = None
     synthetic: Synthetic | None = None
 
     def __post_init__(self) -> None:
         for rule, broken in self._rules():
             if broken:
                 raise InputError(rule)
+        if self.interactions:
+            return
         names = sorted(self.split_names)
         if not {TRAIN, VALIDATION} <= set(names):
             raise InputError(f"splits must include '{TRAIN}' and '{VALIDATION}', found {names}")
@@ -76,6 +92,26 @@ class ExamplesConfig:
         yield "span needs '{SPAN}' or a date in every pattern", self.span > 0 and not spans
         generated = self.synthetic is not None and self.format is not Format.ELWC
         yield "synthetic lists are written as 'elwc'", generated
+        yield from self._interaction_rules()
+
+    def _interaction_rules(self) -> Iterator[tuple[str, bool]]:
+        wanted = self.format is Format.INTERACTIONS
+        apart = wanted != (self.interactions is not None)
+        yield "format 'interactions' and the table 'interactions' go together", apart
+        if self.interactions is None:
+            return
+        names = sorted(self.splits)
+        sound = names in ([LOG], [TEST, TRAIN])
+        yield (
+            f"splits of interactions are '{LOG}', or '{TRAIN}' and '{TEST}'; found {names}",
+            (not sound),
+        )
+        divided = self.interactions.split is not SplitRule.LEAVE_LAST_OUT and names != [LOG]
+        yield f"interactions.split '{self.interactions.split.value}' divides one '{LOG}'", divided
+        given = "interactions are divided by interactions.split, not by 'hash_splits'"
+        yield given, bool(self.hash_splits)
+        yield "'lists' is for logs of lists, not for interactions", self.lists != ListPolicy()
+        yield "'options' is for logs of lists, not for interactions", self.options != ReadOptions()
 
     @property
     def divided(self) -> str:
@@ -87,9 +123,48 @@ class ExamplesConfig:
     @property
     def split_names(self) -> tuple[str, ...]:
         """All splits."""
+        if self.interactions:
+            return (TRAIN, VALIDATION, TEST, CATALOGUE)
         return (*self.hash_splits, *(name for name in self.splits if name != self.divided))
 
     @property
     def evaluation_split(self) -> str:
         """The split that judges the model: test, or validation where there is none."""
         return TEST if TEST in self.split_names else VALIDATION
+
+    @property
+    def learned_splits(self) -> tuple[str, ...]:
+        """The splits that the Trainer reads."""
+        return (TRAIN, VALIDATION, CATALOGUE) if self.interactions else (TRAIN, VALIDATION)
+
+    def require(self, features: FeatureSpec) -> None:
+        """Raises InputError where the logs cannot have these features."""
+        self.lists.require(features)
+        if self.interactions is None:
+            return
+        if not (features.list_id and features.document_id):
+            raise InputError(
+                "examples.interactions needs features.list_id and features.document_id: the"
+                " user's id and the item's"
+            )
+        for feature in features.features:
+            if not ACROSS_LIST.isdisjoint(feature.transform):
+                raise InputError(
+                    f"feature '{feature.name}': items are transformed once for all lists; no step"
+                    " may look across the list"
+                )
+        self._require_columns(self.interactions, features)
+
+    def _require_columns(self, options: InteractionOptions, features: FeatureSpec) -> None:
+        own = {
+            Scope.CONTEXT: (options.user_column, "users", options.users),
+            Scope.DOCUMENT: (options.item_column, "items", options.items),
+        }
+        for feature in features.features:
+            name, setting, file = own[feature.scope]
+            popularity = feature.scope is Scope.DOCUMENT and feature.name == POPULARITY
+            if feature.name != name and not popularity and not file:
+                raise InputError(
+                    f"feature '{feature.name}': its values come from a file; name it in"
+                    f" examples.interactions.{setting}"
+                )

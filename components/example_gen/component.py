@@ -54,7 +54,17 @@ class RankingExampleGen(component.FileBasedExampleGen):
 def _sidecars(config: ExamplesConfig) -> tuple[str, ...]:
     suffix = config.options.query_suffix
     paths = sorted(Path(config.base).rglob(f"*{suffix}")) if suffix else []
+    paths += [path for _, path in _side_files(config) if path.exists()]
     return tuple(f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths)
+
+
+def _side_files(config: ExamplesConfig) -> list[tuple[str, Path]]:
+    """Returns the files beside the interactions, each with the name of its setting."""
+    if config.interactions is None:
+        return []
+    named = vars(config.interactions)
+    files = {name: named[name] for name in ("users", "items", "candidates_file")}
+    return [(name, Path(config.base, file)) for name, file in files.items() if file]
 
 
 def range_config(config: ExamplesConfig) -> range_config_pb2.RangeConfig | None:
@@ -73,6 +83,9 @@ def check_files(config: ExamplesConfig) -> None:
         full = os.path.join(config.base, pattern)
         if not fileio.glob(SPAN_PARTS.sub("*", full)):
             raise InputError(f"examples.splits: {name}: no file matches '{full}'")
+    for name, path in _side_files(config):
+        if not path.is_file():
+            raise InputError(f"examples.interactions.{name}: no file '{path}'")
     splits = input_config(config).splits
     try:  # what the node's driver does, whose errors would come with a traceback
         utils.calculate_splits_fingerprint_span_and_version(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from data.errors import InputError
 from data.features import FeatureSpec
+from data.sampling.options import Negatives
 from models import losses
 from models.metrics import parse_metric
 from models.strategy import CLUSTER
@@ -64,6 +65,7 @@ class TrainConfig(OptimizerConfig):
       tasks: For each further label what is learned from it.
       label_weights: The weight of a document by its (main) grade, from grade 0 on, in training
         alone; the last one is that of higher grades as well. Empty: all weigh 1.
+      negatives: How each positive of a log of interactions becomes a list; none if absent.
       batch_size: Lists per step, of all devices together; of each worker under
         ParameterServerStrategy.
       list_size: Documents per training list, longer ones are cut; 0: as long as they are.
@@ -92,6 +94,7 @@ class TrainConfig(OptimizerConfig):
     loss_options: losses.LossOptions = losses.LossOptions()
     tasks: dict[str, TaskConfig] = dataclasses.field(default_factory=dict)
     label_weights: tuple[float, ...] = ()
+    negatives: Negatives | None = None
     batch_size: int = 32
     list_size: int = 0
     epochs: int = 20
@@ -153,11 +156,11 @@ class TrainConfig(OptimizerConfig):
         distributed = strategy in CLUSTER or strategy is Strategy.MIRRORED
         compiled = "cannot compile a step that exchanges gradients; set jit_compile = false"
         yield f"{name} {compiled}", self.jit_compile and distributed
-        yield f"{name} needs 'list_size': its shapes are fixed", tpu and not self.list_size
-        yield (
-            "jit_compile needs 'list_size': its shapes are fixed",
-            (self.jit_compile and not self.list_size),
-        )
+        varies = not (self.list_size or self.negatives)
+        yield f"{name} needs 'list_size': its shapes are fixed", tpu and varies
+        yield "jit_compile needs 'list_size': its shapes are fixed", self.jit_compile and varies
+        cut = self.negatives is not None and self.list_size > 0
+        yield "list_size and negatives both set the length of a list; choose one", cut
         half = self.precision is Precision.FLOAT16
         yield f"{name} computes in bfloat16, not float16", tpu and half
         alone = strategy in (Strategy.NONE, Strategy.MIRRORED)
@@ -201,6 +204,12 @@ class TrainConfig(OptimizerConfig):
             raise InputError(
                 f"'{apart[0]}' must be named in features.tasks and in train.tasks; found it in one"
                 " of them"
+            )
+        beside = [name for name in (*features.tasks, features.weight) if name]
+        if self.negatives and beside:
+            raise InputError(
+                f"train.negatives: '{beside[0]}' has no value for negatives; only the label may be"
+                " learned"
             )
         if any(feature.categorical for feature in features.features):
             self.require_embeddings()
