@@ -79,24 +79,25 @@ def placed(ranks: ArrayLike, labels: ArrayLike, *, topn: int) -> NDArray[np.floa
     >>> placed([[3, 3, 9]], [[2.0, 1.0, 1.0]], topn=4).tolist()
     [[0.0, 1.0, 2.0, 0.0, -1.0, -1.0, 1.0]]
     """
-    ranks, labels = np.asarray(ranks, np.int64), np.asarray(labels, np.float32)
-    relevant = labels > 0
-    last = np.int64(np.iinfo(np.int32).max)
+    grades = np.asarray(labels, np.float32)
+    relevant = grades > 0
     # Behind all others, in ranks that nothing shares.
-    ranks = np.where(relevant, ranks, last)
-    order = np.lexsort((labels, ranks), axis=1)
-    ranks, labels, relevant = (
-        np.take_along_axis(array, order, axis=1) for array in (ranks, labels, relevant)
+    last = np.iinfo(np.int32).max
+    given = np.where(relevant, np.asarray(ranks, np.int64), last)
+    order = np.lexsort((grades, given), axis=1)
+    given, grades, relevant = (
+        np.take_along_axis(array, order, axis=1) for array in (given, grades, relevant)
     )
-    place = np.arange(labels.shape[1])
+    n_lists, list_size = grades.shape
+    place = np.arange(list_size)
     # Whoever shares a rank with the next one stands before it; and no one before the first place.
-    ahead = np.minimum.accumulate((ranks - place)[:, ::-1], axis=1)[:, ::-1]
-    ranks = np.maximum.accumulate(np.maximum(ahead, 1), axis=1) + place
-    found = np.zeros((len(labels), topn + labels.shape[1]), np.float32)
+    ahead = np.minimum.accumulate((given - place)[:, ::-1], axis=1)[:, ::-1]
+    own = np.maximum.accumulate(np.maximum(ahead, 1), axis=1) + place
+    found = np.zeros((n_lists, topn + list_size), np.float32)
     found[:, topn:] = -1.0
-    columns = np.where(ranks <= topn, ranks - 1, topn + place)
-    rows = np.broadcast_to(np.arange(len(labels))[:, np.newaxis], columns.shape)
-    found[rows[relevant], columns[relevant]] = labels[relevant]
+    columns = np.where(own <= topn, own - 1, topn + place)
+    rows = np.broadcast_to(np.arange(n_lists)[:, np.newaxis], columns.shape)
+    found[rows[relevant], columns[relevant]] = grades[relevant]
     return found
 
 
