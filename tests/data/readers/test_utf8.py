@@ -15,7 +15,7 @@ from data.readers.utf8 import Checked
 
 
 def read(content: bytes, size: int) -> bytes:
-    file = Checked("a", io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
+    file = Checked("a", io.BufferedReader(io.BytesIO(content)))
     return b"".join(iter(lambda: file.read(size), b""))
 
 
