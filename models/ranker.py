@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Mapping
 from typing import TypeAlias
 
@@ -19,6 +20,21 @@ Inputs = Mapping[str, tf.Tensor]
 """The model inputs of `data.transformed.to_model_inputs`."""
 Logits: TypeAlias = tf.Tensor | dict[str, tf.Tensor]
 """`[batch_size, list_size]`, or `[batch_size, list_size, n]`; by label where there are several."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """A model that is trained before another, which then starts from its weights.
+
+    Attributes:
+      family: Its family.
+      config: The settings of that family.
+      epochs: The most epochs of its training; 0: as many as the other's.
+    """
+
+    family: str
+    config: object
+    epochs: int = 0
 
 
 class Ranker(tf.keras.Model):

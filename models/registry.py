@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import sys
+from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,14 @@ from data.errors import InputError
 from data.errors import did_you_mean
 from data.transformed import TransformedSpec
 from models import attention
+from models import baseline
 from models import dnn
 from models import gam
+from models import mf
 from models import multi_task
+from models import ncf
 from models.ranker import Outputs
+from models.ranker import Stage
 
 
 class Build(Protocol):
@@ -39,18 +44,27 @@ class Family:
       config: The dataclass of its settings.
       build: Builds the model from the shapes of its inputs and its settings.
       across_list: Whether a document's score depends on the others of its list.
+      stages: Returns, for settings, the models that are trained first, by name.
+      join: Gives a model of these settings the weights of those, all with weights already.
     """
 
     config: type
     build: Build
     across_list: bool = False
+    stages: Callable[[Any], Mapping[str, Stage]] = lambda config: {}
+    join: Callable[[Any, Any, Mapping[str, tf.keras.Model]], None] = lambda *of_none: None
 
 
 FAMILIES: Mapping[str, Family] = {
     "attention": Family(attention.AttentionConfig, attention.AttentionRanker, across_list=True),
     "dnn": Family(dnn.DnnConfig, dnn.DnnRanker),
+    "feature": Family(baseline.FeatureConfig, baseline.FeatureRanker),
     "gam": Family(gam.GamConfig, gam.GamRanker),
+    "gmf": Family(ncf.GmfConfig, ncf.GmfRanker),
+    "mf": Family(mf.MfConfig, mf.MfRanker),
+    "mlp": Family(ncf.MlpConfig, ncf.MlpRanker),
     "multi_task": Family(multi_task.MultiTaskConfig, multi_task.MultiTaskRanker),
+    "neumf": Family(ncf.NeumfConfig, ncf.NeumfRanker, stages=ncf.stages, join=ncf.join),
 }
 
 

@@ -28,7 +28,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "use_batch_norm": True,
         "dropout": 0.1,
     },
+    "feature": {"feature": "price"},
+    "gmf": {"num_factors": 3, "mf_regularization": 0.01, "init_stddev": 0.5},
+    "mf": {"num_factors": 3, "regularization": 0.01},
+    "mlp": {"layers": (6, 4, 3), "mlp_regularization": (0.01,), "dropout": 0.1, "init_stddev": 0.5},
     "multi_task": {"hidden_layer_dims": (8,), "task_layer_dims": (4,), "experts": 2},
+    "neumf": {
+        "num_factors": 3,
+        "layers": (6, 4, 3),
+        "mf_regularization": 0.01,
+        "mlp_regularization": (0.01, 0.02, 0.0),
+        "init_stddev": 0.5,
+    },
 }
 """What each family's settings are in the tests; a new family gets a line here."""
 STILL: dict[str, Any] = {"dropout": 0.0, "input_noise_stddev": 0.0, "activation": "tanh"}
