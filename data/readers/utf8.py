@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import codecs
 import io
+from collections.abc import Iterator
+
+import pyarrow as pa
 
 from data.errors import InputError
 
@@ -50,3 +53,17 @@ def no_text(path: str, block: bytes, place: int, lines: int) -> InputError:
     """
     line = lines + block.count(b"\n", 0, place) + 1
     return InputError(f"{path}: line {line}: found byte 0x{block[place]:02x}, expected UTF-8 text")
+
+
+def bad_cells(array: pa.Array) -> Iterator[tuple[int, bytes]]:
+    """Yields the place and the value of each cell of a binary column `[n]` that is no text."""
+    try:
+        array.cast(pa.string())
+        return
+    except pa.ArrowInvalid:
+        pass
+    for i, cell in enumerate(array.to_pylist()):
+        try:
+            (cell or b"").decode()
+        except UnicodeDecodeError:
+            yield i, cell
