@@ -18,6 +18,7 @@ from data.sampling import catalogue
 from data.transformed import TransformedSpec
 from models import losses
 from models import registry
+from models import stages
 from models import strategy as strategy_lib
 from models.metrics import MetricContract
 from models.metrics import parse_metric
@@ -30,7 +31,6 @@ from models.training.loop import TrainResult
 from models.training.progress import Report
 from models.training.progress import Validate
 from models.validation import validator
-
 
 VALIDATION_LISTS = 512
 """The most lists of a validation batch: training batches count short lists, and may be large."""
@@ -81,10 +81,13 @@ class TrainingJob:
 
 def build(job: TrainingJob, static: bool = False) -> tf.keras.Model:
     """Builds the job's model with weights as they come."""
-    family = registry.family(job.family)
-    settings: Any = plain.from_json(family.config, job.settings)
     outputs = job.config.outputs(job.shapes.spec.label)
-    return family.build(job.shapes, settings, outputs=outputs, static=static)
+    family = registry.family(job.family)
+    return family.build(job.shapes, _settings(job), outputs=outputs, static=static)
+
+
+def _settings(job: TrainingJob) -> Any:
+    return plain.from_json(registry.family(job.family).config, job.settings)
 
 
 def untrained(job: TrainingJob) -> tf.keras.Model:
@@ -111,18 +114,37 @@ def run(job: TrainingJob, *, report: Report = progress.say) -> tuple[tf.keras.Mo
     config.require(shapes.spec)
     place = strategy_lib.place(config.distribution)
     strategy = strategy_lib.connect(config.distribution)
-    tf.keras.utils.set_random_seed(config.seed)
+    return _train(job, strategy, report if place.chief else progress.say_nothing, place.chief)
+
+
+def _train(
+    job: TrainingJob, strategy: tf.distribute.Strategy, report: Report, chief: bool
+) -> tuple[tf.keras.Model, TrainResult]:
+    parts = {}
+    for name, stage in stages.jobs(job).items():
+        parts[name], result = _train(stage, strategy, stages.naming(report, name), chief)
+        if not chief:
+            stages.load_best(parts[name], stage, result.best_epoch)
+    tf.keras.utils.set_random_seed(job.config.seed)
     return loop.train(
-        functools.partial(build, job),
+        functools.partial(_joined, job, parts),
         training_data(job, strategy),
         functools.partial(_validate, job, _validation(job)),
-        config,
+        job.config,
         state_dir=Path(job.state_dir),
         strategy=strategy,
-        chief=place.chief,
-        log_dir=Path(job.log_dir) if place.chief else None,
-        report=report if place.chief else progress.say_nothing,
+        chief=chief,
+        log_dir=Path(job.log_dir) if chief else None,
+        report=report,
     )
+
+
+def _joined(job: TrainingJob, parts: Mapping[str, tf.keras.Model], static: bool) -> tf.keras.Model:
+    model = build(job, static)
+    if parts:
+        model(sample(job))
+        registry.family(job.family).join(model, _settings(job), parts)
+    return model
 
 
 def training_data(job: TrainingJob, strategy: tf.distribute.Strategy) -> loop.TrainingData:
