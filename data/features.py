@@ -63,7 +63,7 @@ ACROSS_LIST = frozenset({Transform.LIST_Z_SCORE, Transform.LIST_MIN_MAX})
 """The steps after which a document's value depends on the other documents of its list."""
 
 
-RESERVED = frozenset({"list_size", "mask", "document_numeric", "context_numeric"})
+RESERVED = frozenset({"list_size", "mask", "pair_weight", "document_numeric", "context_numeric"})
 """Names that tensors of the pipeline's own bear."""
 
 UNLABELLED = -1.0

@@ -20,6 +20,9 @@ TRANSFORM_SUFFIX = "$ragged_values"
 """What Transform writes after the name of a ragged column."""
 MASK = "mask"
 """The name of the model input `[batch_size, list_size]` bool: where there is a document."""
+PAIR_WEIGHT = "pair_weight"
+"""The name of the model input `[n_lists, n_documents]`: what each document of each list weighs in
+training, where every list has all documents."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from data.features import Feature
 from data.features import Scope
 from data.transformed import NUMERIC
+from data.transformed import PAIR_WEIGHT
 from data.transformed import TransformedSpec
 from models.places import Places
 from models.ranker import Inputs
@@ -190,10 +191,26 @@ class Sides(tf.keras.layers.Layer):
         users = self._users(context, sizes, training=training)
         return users, self._items(documents, tf.cast(real, tf.float32), training=training)
 
+    def crossed(self, inputs: Inputs, *, training: bool) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Returns the parts where every list has all documents; see `models.ranker.Ranker.crossed`.
+
+        The users' are `[n_lists, width]`, the items' `[n_documents, width]`.
+        """
+        context = {name: inputs[name] for name in self._users.columns}
+        documents = {name: inputs[name] for name in self._items.columns}
+        n_lists, n_documents = (_length(values) for values in (context, documents))
+        weights = inputs.get(PAIR_WEIGHT, tf.ones([n_lists, n_documents]))
+        users = self._users(context, tf.reduce_sum(weights, axis=1), training=training)
+        return users, self._items(documents, tf.reduce_sum(weights, axis=0), training=training)
+
     def assign_side_by_side(self, others: Sequence[Sides]) -> None:
         """Takes the weights of layers over the same columns, the parts of one after another's."""
         self._users.assign_side_by_side([other._users for other in others])
         self._items.assign_side_by_side([other._items for other in others])
+
+
+def _length(columns: Inputs) -> tf.Tensor:
+    return tf.shape(next(iter(columns.values())))[0]
 
 
 def _numeric(column: str) -> bool:

@@ -79,6 +79,12 @@ class MfRanker(Ranker):
         biases = [places.spread(bias) for bias in of_user] + of_item
         return tf.add_n([logits, *biases])
 
+    def crossed(self, inputs: Inputs, *, training: bool) -> tf.Tensor:
+        """Returns the dot products of all users and items with their biases."""
+        (user, *of_user), (item, *of_item) = self._sides.crossed(inputs, training=training)
+        biases = [bias[:, tf.newaxis] for bias in of_user] + of_item
+        return sum(biases, start=self._total.crossed(user, item))
+
 
 class Total(tf.keras.layers.Layer):
     """The sum of each row, or several weighted ones; `[n_rows, dim]` to `[n_rows, units]` float32.
@@ -108,4 +114,17 @@ class Total(tf.keras.layers.Layer):
             total = tf.reduce_sum(rows, axis=1, keepdims=True)
         else:
             total = rows @ self._kernel
+        return total if self._bias is None else total + self._bias
+
+    def crossed(self, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+        """Returns the sums of all products of two rows, `[n_users, n_items, units]`.
+
+        Args:
+          users: `[n_users, dim]`.
+          items: `[n_items, dim]`.
+        """
+        if self._kernel is None:
+            total = tf.linalg.matmul(users, items, transpose_b=True)[..., tf.newaxis]
+        else:
+            total = tf.einsum("ud,id,dk->uik", users, items, self._kernel)
         return total if self._bias is None else total + self._bias

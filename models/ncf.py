@@ -199,6 +199,12 @@ class GmfRanker(Ranker):
         (user,), (item,) = self.sides(inputs, places, training=training)
         return self.output_layer(places.spread(user) * item)
 
+    def crossed(self, inputs: Inputs, *, training: bool) -> tf.Tensor:
+        """Returns the weighted products of all users and items."""
+        (user,), (item,) = self.sides.crossed(inputs, training=training)
+        output = self.output_layer
+        return tf.einsum("ud,id,dk->uik", user, item, output.kernel) + output.bias
+
 
 class MlpRanker(Ranker):
     """Dense layers over user and item: `score = h . phi([p_u, q_i]) + b`."""

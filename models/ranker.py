@@ -10,7 +10,9 @@ from typing import TypeAlias
 import tensorflow as tf
 
 from data import plain
+from data.features import Scope
 from data.transformed import MASK
+from data.transformed import PAIR_WEIGHT
 from data.transformed import TransformedSpec
 from models.places import Places
 
@@ -59,6 +61,8 @@ class Ranker(tf.keras.Model):
     ) -> None:
         super().__init__(name=name)
         self._outputs, self._static = dict(outputs), static
+        documents = (c.name for c in transformed.columns if c.scope is Scope.DOCUMENT)
+        self._of_documents = tuple(documents)
         self._settings = {
             "transformed": plain.to_json(transformed),
             "config": plain.to_json(config),
@@ -74,9 +78,35 @@ class Ranker(tf.keras.Model):
         """Returns the logits of every document, `[n_rows, n_logits]` float32."""
 
     def call(self, inputs: Inputs, training: bool = False) -> Logits:
-        """Scores one batch of lists; places without a document get 0."""
+        """Scores one batch of lists; places without a document get 0.
+
+        Without a mask every list has all documents: see `crossed`.
+        """
+        if MASK not in inputs:
+            return by_label(self.crossed(inputs, training=training), self._outputs)
         places = Places(inputs[MASK], static=self._static)
         return by_label(places.lists(self.logits(inputs, places, training=training)), self._outputs)
+
+    def crossed(self, inputs: Inputs, *, training: bool) -> tf.Tensor:
+        """Returns the logits of all documents in every list, `[n_lists, n_documents, n_logits]`.
+
+        A family for which this is a product of matrices replaces it.
+
+        Args:
+          inputs: Context columns `[n_lists, width]`, of which there is one at least, document
+            columns `[n_documents, width]`, and in training `data.transformed.PAIR_WEIGHT`.
+          training: Whether the model is in training.
+        """
+        others = (*self._of_documents, PAIR_WEIGHT)
+        context = {name: values for name, values in inputs.items() if name not in others}
+        n_lists = tf.shape(next(iter(context.values())))[:1]
+        documents = {
+            name: tf.broadcast_to(inputs[name], tf.concat([n_lists, tf.shape(inputs[name])], 0))
+            for name in self._of_documents
+        }
+        mask = tf.ones(tf.shape(next(iter(documents.values())))[:2], tf.bool)
+        places = Places(mask, static=True)
+        return places.lists(self.logits({**context, **documents}, places, training=training))
 
     def get_config(self) -> dict[str, str]:
         """Returns what the model was built from, as JSON."""

@@ -14,6 +14,7 @@ import tensorflow as tf
 from data import columnar
 from data.features import Scope
 from data.lists import Lists
+from data.transformed import MASK
 from models import losses
 from models import registry
 from models import serving
@@ -103,6 +104,18 @@ def test_scores_have_the_shape_of_the_lists(published: Published) -> None:
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
     assert len(set(found[~MASKED].tolist())) > 1
+
+
+def test_documents_that_all_lists_share_need_not_be_repeated(published: Published) -> None:
+    lists = draw((3, 3))
+    inputs = model_inputs(lists)
+    documents = {n: v[:1] for n, v in inputs.items() if v.shape.rank == 3}
+    repeated = inputs | {n: tf.repeat(v, 2, axis=0) for n, v in documents.items()}
+    context = {n: v for n, v in inputs.items() if v.shape.rank == 2 and n != MASK}
+    shared = published.model({**context, **{n: v[0] for n, v in documents.items()}})
+    expected = published.model(repeated).numpy()
+    assert shared.numpy() == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    assert not np.allclose(expected[0], expected[1]) or published.name == "feature"
 
 
 def test_padding_changes_nothing(published: Published) -> None:
