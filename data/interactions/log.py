@@ -8,22 +8,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from data.errors import InputError
-from data.features import DType
+from data.interactions import cells
 from data.interactions import lines
 from data.interactions import sources
 from data.interactions.options import InteractionOptions
 from data.interactions.options import Layout
 from data.interactions.options import SplitRule
-from data.readers import columns
 from data.readers import files
 from data.readers import numbered
-from data.readers import utf8
 from data.readers.numbered import Numbered
 from data.readers.options import Refusal
-from data.readers.options import shown
 from data.readers.runs import Refuse
 
 SCHEMA = pa.schema(
@@ -41,8 +37,6 @@ where it has none; then the rows are in the order of time), and where each was r
 
 _TEXT = {Layout.ML_100K: "\t", Layout.ML_1M: "::", Layout.NCF: "\t"}
 """The separators of the layouts without a header."""
-
-_NUMERIC = (pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal, pa.types.is_null)
 
 _NAMES = ("user_id", "movie_id", "rating", "timestamp")
 
@@ -117,7 +111,7 @@ def _interactions(
 ) -> pa.RecordBatch:
     user, item, value, time = source.names
     reasons: dict[int, str] = {}
-    ids = [_ids(path, _column(batch, name), name, reasons) for name in (user, item)]
+    ids = [cells.ids(path, _column(batch, name), name, reasons) for name in (user, item)]
     amounts = _numbers(path, batch, value, 1.0, np.float32, reasons)
     times = _numbers(path, batch, time, 0.0, np.float64, reasons)
     for i in sorted(reasons):
@@ -133,28 +127,7 @@ def _interactions(
 
 
 def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
-    array = batch.column(batch.schema.get_field_index(name))
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-
-
-def _ids(path: str, array: pa.Array, name: str, reasons: dict[int, str]) -> pa.Array:
-    """Returns `[n]` binary ids; an integer is the id that its digits spell."""
-    kind = array.type
-    if pa.types.is_large_binary(kind):
-        array = array.cast(pa.binary())
-    elif not (pa.types.is_binary(kind) or pa.types.is_null(kind)):
-        known = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        if not (known or pa.types.is_integer(kind)):
-            raise InputError(
-                f"{path}: column '{name}': found type {kind}, expected a string or an integer"
-            )
-        array = array.cast(pa.string())
-    array = array.cast(pa.binary()).fill_null(b"")
-    for i in np.flatnonzero(pc.equal(array, b"").to_numpy(zero_copy_only=False)):
-        reasons.setdefault(int(i), f"column '{name}': missing, expected an id")
-    for i, cell in utf8.bad_cells(array):
-        reasons.setdefault(i, f"column '{name}': found {shown(cell)}, expected UTF-8 text")
-    return array
+    return batch.column(batch.schema.get_field_index(name))
 
 
 def _numbers(
@@ -165,35 +138,6 @@ def _numbers(
     dtype: type[np.floating],
     reasons: dict[int, str],
 ) -> np.ndarray:
-    """Returns `[n]` finite numbers, the constant where the log has no such column."""
     if not name:
         return np.full(batch.num_rows, constant, dtype)
-    array = _column(batch, name)
-    missing = array.is_null().to_numpy(zero_copy_only=False)
-    for i in np.flatnonzero(missing):
-        reasons.setdefault(int(i), f"column '{name}': missing, expected a number")
-    floats, bad = _floats(path, array, name)
-    with np.errstate(over="ignore"):  # Too large for 32 bits is infinite, which is refused.
-        found = floats.astype(dtype)
-    for i in np.flatnonzero(~np.isfinite(found) & ~missing):
-        cell = shown(array[int(i)].as_py())
-        bad.setdefault(int(i), f"found {cell}, expected a number")
-    for i, reason in bad.items():
-        reasons.setdefault(i, f"column '{name}': {reason}")
-    return found
-
-
-def _floats(path: str, array: pa.Array, name: str) -> tuple[np.ndarray, dict[int, str]]:
-    """Returns `[n]` float64 with 0 for nulls, dates as seconds since 1970; tells the bad ones."""
-    kind = array.type
-    if pa.types.is_binary(kind):
-        return columns.parse_numbers(array.fill_null(b"0"), DType.FLOAT)
-    seconds = 1.0
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        zone = kind.tz if pa.types.is_timestamp(kind) else None
-        array = array.cast(pa.timestamp("us", zone), safe=False)
-        array, seconds = array.cast(pa.int64()), 1e-6
-    elif not any(is_kind(kind) for is_kind in _NUMERIC):
-        raise InputError(f"{path}: column '{name}': found type {kind}, expected numbers")
-    floats = array.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
-    return floats * seconds, {}
+    return cells.numbers(path, _column(batch, name), name, dtype, reasons)
