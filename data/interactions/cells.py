@@ -15,6 +15,12 @@ from data.readers.options import shown
 _NUMERIC = (pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal, pa.types.is_null)
 
 
+def column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """Returns a column, `[n]`, not encoded by a dictionary."""
+    array = batch.column(batch.schema.get_field_index(name))
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
 def ids(path: str, array: pa.Array, name: str, reasons: dict[int, str]) -> pa.Array:
     """Returns the ids of a column, `[n]` binary; an integer is the id that its digits spell.
 
@@ -27,7 +33,6 @@ def ids(path: str, array: pa.Array, name: str, reasons: dict[int, str]) -> pa.Ar
     Raises:
       InputError: The column has another type.
     """
-    array = _plain(array)
     kind = array.type
     if pa.types.is_large_binary(kind):
         array = array.cast(pa.binary())
@@ -61,7 +66,6 @@ def numbers(
     Raises:
       InputError: The column has another type.
     """
-    array = _plain(array)
     missing = array.is_null().to_numpy(zero_copy_only=False)
     floats, bad = _floats(path, array, name)
     with np.errstate(over="ignore"):  # Too large for 32 bits is infinite, which is refused.
@@ -72,10 +76,6 @@ def numbers(
     for i, reason in bad.items():
         reasons.setdefault(i, f"column '{name}': {reason}")
     return found
-
-
-def _plain(array: pa.Array) -> pa.Array:
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def _floats(path: str, array: pa.Array, name: str) -> tuple[np.ndarray, dict[int, str]]:

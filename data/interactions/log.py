@@ -111,7 +111,7 @@ def _interactions(
 ) -> pa.RecordBatch:
     user, item, value, time = source.names
     reasons: dict[int, str] = {}
-    ids = [cells.ids(path, _column(batch, name), name, reasons) for name in (user, item)]
+    ids = [cells.ids(path, cells.column(batch, name), name, reasons) for name in (user, item)]
     amounts = _numbers(path, batch, value, 1.0, np.float32, reasons)
     times = _numbers(path, batch, time, 0.0, np.float64, reasons)
     for i in sorted(reasons):
@@ -126,10 +126,6 @@ def _interactions(
     return found.filter(pa.array(kept))
 
 
-def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
-    return batch.column(batch.schema.get_field_index(name))
-
-
 def _numbers(
     path: str,
     batch: pa.RecordBatch,
@@ -140,4 +136,4 @@ def _numbers(
 ) -> np.ndarray:
     if not name:
         return np.full(batch.num_rows, constant, dtype)
-    return cells.numbers(path, _column(batch, name), name, dtype, reasons)
+    return cells.numbers(path, cells.column(batch, name), name, dtype, reasons)
