@@ -1,8 +1,9 @@
-"""What is known of users and items: side files -> columns of features, looked up by id."""
+"""Files beside a log: what is known of users and items, and the negatives of test lists."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from data.errors import InputError
 from data.features import DType
 from data.features import Feature
 from data.interactions import cells
+from data.interactions import lines
 from data.interactions import movielens
 from data.interactions import sources
 from data.interactions.options import MOVIELENS
@@ -26,6 +28,18 @@ from data.readers.options import Refusal
 from data.readers.options import shown
 from data.readers.runs import Refuse
 
+CANDIDATES = pa.schema(
+    [
+        ("user", pa.binary()),
+        ("item", pa.binary()),
+        ("negatives", pa.list_(pa.binary())),
+        ("row", pa.int64()),
+    ]
+)
+"""The columns of given candidates: ids, the negatives of the held-out item, the line's number."""
+
+_FORM = "'(user,item)' and negatives parted by tabs"
+_PAIR = r"^\((?P<user>.+),(?P<item>[^,]+)\)$"
 _NEUTRAL: Mapping[DType, float | int | bytes] = {DType.FLOAT: 0.0, DType.INT: 0, DType.STRING: b""}
 
 
@@ -189,3 +203,51 @@ def _first(
         before = numbers[first[codes[i]]]
         refuse(Refusal(path, f"{unit} {numbers[i]}", f"{reason} {before}; expected each id once"))
     return first
+
+
+def read_candidates(path: str, refuse: Refuse) -> Iterator[pa.RecordBatch]:
+    """Reads the negatives of test lists: lines of `(user,item)` and negatives, parted by tabs.
+
+    Yields:
+      Batches with the columns of `CANDIDATES`.
+
+    Raises:
+      InputError: The file cannot be read, or none of its first lines has this form.
+    """
+    for block, first in lines.blocks(path, f"lines of {_FORM}"):
+        whole = pc.utf8_rtrim_whitespace(pa.array(block.decode().split("\n")[:-1], pa.string()))
+        filled = pc.not_equal(whole, "").to_numpy(zero_copy_only=False)
+        numbers = np.arange(first, first + len(whole))[filled]
+        batch, reasons = _candidates(whole.filter(pa.array(filled)), numbers)
+        if first == 1 and reasons and not batch.num_rows:
+            place, reason = next(iter(reasons.items()))
+            raise InputError(f"{path}: no line is {_FORM}; line {numbers[place]}: {reason}")
+        for place, reason in reasons.items():
+            refuse(Refusal(path, f"line {numbers[place]}", reason))
+        if batch.num_rows:
+            yield batch
+
+
+def _candidates(whole: pa.Array, numbers: np.ndarray) -> tuple[pa.RecordBatch, Mapping[int, str]]:
+    """Takes lines `[n]` apart; tells what is wrong with the bad ones."""
+    parted = pc.split_pattern(whole, "\t")
+    lengths = parted.value_lengths().to_numpy(zero_copy_only=False)
+    texts = parted.flatten()
+    starts = np.cumsum(lengths) - lengths
+    pair = pc.extract_regex(texts.take(pa.array(starts)), _PAIR)
+    no_pair = pair.is_null().to_numpy(zero_copy_only=False)
+    empty = pc.equal(texts, "").to_numpy(zero_copy_only=False)
+    bad = no_pair | (lengths == 1) | (np.add.reduceat(empty, starts) > 0 if len(starts) else False)
+    reasons = {}
+    for i in np.flatnonzero(bad).tolist():
+        found = shown(texts[int(starts[i])].as_py()) if no_pair[i] else "no negatives"
+        found = found if no_pair[i] or lengths[i] == 1 else "an empty cell"
+        reasons[i] = f"found {found}, expected {_FORM}"
+    kept = ~np.repeat(bad, lengths)
+    kept[starts] = False
+    offsets = np.append(0, np.cumsum(lengths[~bad] - 1)).astype(np.int32)
+    negatives = texts.filter(pa.array(kept)).cast(pa.binary())
+    ids = [part.filter(pa.array(~bad)).cast(pa.binary()) for part in pair.flatten()]
+    lists = pa.ListArray.from_arrays(pa.array(offsets), negatives)
+    rows = pa.array(numbers[~bad], pa.int64())
+    return pa.RecordBatch.from_arrays([*ids, lists, rows], schema=CANDIDATES), reasons
