@@ -45,6 +45,8 @@ class DistributionConfig:
       strategy: Its name.
       devices: The devices of MirroredStrategy; 0: all GPUs or, without one, all CPU devices.
       tpu: The address of TPUStrategy's TPU: a name, `grpc://...`, or `local` on a TPU VM.
+      tpu_zone: The Google Cloud zone of a TPU that is given by its name.
+      tpu_project: Its project.
       min_shard_bytes: ParameterServerStrategy spreads variables of twice this size or more over
         the servers; 0: no variable is divided.
     """
@@ -52,12 +54,16 @@ class DistributionConfig:
     strategy: Strategy = Strategy.NONE
     devices: int = 0
     tpu: str = ""
+    tpu_zone: str = ""
+    tpu_project: str = ""
     min_shard_bytes: int = 0
 
     def __post_init__(self) -> None:
         for name, owner in (
             ("devices", Strategy.MIRRORED),
             ("tpu", Strategy.TPU),
+            ("tpu_zone", Strategy.TPU),
+            ("tpu_project", Strategy.TPU),
             ("min_shard_bytes", Strategy.PARAMETER_SERVER),
         ):
             found = getattr(self, name)
@@ -134,7 +140,7 @@ def connect(config: DistributionConfig) -> tf.distribute.Strategy:
     if config.strategy is Strategy.MULTI_WORKER:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if config.strategy is Strategy.TPU:
-        return _tpu(config.tpu)
+        return _tpu(config)
     return tf.distribute.ParameterServerStrategy(
         tf.distribute.cluster_resolver.TFConfigClusterResolver(),
         variable_partitioner=_partitioner(config.min_shard_bytes),
@@ -156,14 +162,16 @@ def _devices(n: int) -> list[str]:
     return found[: n or None]
 
 
-def _tpu(address: str) -> tf.distribute.Strategy:
+def _tpu(config: DistributionConfig) -> tf.distribute.Strategy:
     try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=address)
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(
+            config.tpu, zone=config.tpu_zone or None, project=config.tpu_project or None
+        )
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"TPUStrategy: no TPU at '{address}': {reason}") from error
+        raise InputError(f"TPUStrategy: no TPU at '{config.tpu}': {reason}") from error
     return tf.distribute.TPUStrategy(resolver)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from data.errors import InputError
+from models import strategy
 from models.strategy import DistributionConfig
 from models.strategy import Strategy
 from models.training.config import Precision
@@ -113,3 +114,19 @@ def test_each_label_has_the_logits_of_its_loss() -> None:
 def test_the_weight_of_a_task_is_positive() -> None:
     with pytest.raises(InputError, match=r"^weight must be positive, found 0\.0$"):
         TaskConfig(weight=0.0)
+
+
+def test_a_tpu_may_be_named_with_its_zone_and_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def resolver(*place: str, **more: str | None) -> None:
+        asked.append((place, more))
+        raise ValueError("none there\nand more")
+
+    monkeypatch.setattr("tensorflow.distribute.cluster_resolver.TPUClusterResolver", resolver)
+    config = DistributionConfig(Strategy.TPU, tpu="mine", tpu_zone="here", tpu_project="ours")
+    with pytest.raises(InputError, match="^TPUStrategy: no TPU at 'mine': none there$"):
+        strategy.connect(config)
+    assert asked == [(("mine",), {"zone": "here", "project": "ours"})]
+    with pytest.raises(InputError, match="^tpu_zone is for TPUStrategy, found none$"):
+        DistributionConfig(tpu_zone="here")
