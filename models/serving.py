@@ -62,6 +62,16 @@ ToScores = Callable[[Any], tf.Tensor]
 """From a model's output to the scores that documents are ranked by, `[batch_size, list_size]`."""
 
 
+class Exportable(Protocol):
+    """A `tf.Module` that can be published."""
+
+    def extra_files(self) -> dict[str, str]:
+        """Returns the files that lie beside the model: their texts by name."""
+
+    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
+        """Returns the signatures."""
+
+
 @runtime_checkable
 class Explains(Protocol):
     """A model whose scores are sums over features."""
@@ -101,19 +111,27 @@ class Servable(tf.Module):
 
     def score(self, raw: columnar.Tensors) -> dict[str, tf.Tensor]:
         """Scores raw lists as `data.columnar.parse` gives them."""
-        inputs = self._inputs(raw)
-        scores = self._to_scores(self.model(inputs, training=False))
-        return {SCORES: tf.where(inputs[MASK], scores, PADDING_SCORE)}
+        inputs = self.inputs(raw)
+        return {SCORES: tf.where(inputs[MASK], self.score_inputs(inputs), PADDING_SCORE)}
+
+    def score_inputs(self, inputs: columnar.Tensors) -> tf.Tensor:
+        """Scores model inputs, `[batch_size, list_size]`; any number where no document is."""
+        return self._to_scores(self.model(inputs, training=False))
 
     def explain(self, raw: columnar.Tensors) -> dict[str, tf.Tensor]:
         """Scores raw lists and says what each feature adds to each score."""
-        sub_scores = self.model.sub_scores(self._inputs(raw))
+        sub_scores = self.model.sub_scores(self.inputs(raw))
         names = tf.constant([self.model.explained])
         features = tf.tile(names, [tf.shape(sub_scores)[0], 1])
         return self.score(raw) | {SUB_SCORES: sub_scores, FEATURES: features}
 
-    def _inputs(self, raw: columnar.Tensors) -> columnar.Tensors:
+    def inputs(self, raw: columnar.Tensors) -> columnar.Tensors:
+        """Returns what the model gets of raw lists."""
         return transformed_lib.to_model_inputs(self.transform(raw), self.transformed)
+
+    def extra_files(self) -> dict[str, str]:
+        """Returns the files that lie beside the model: their texts by name."""
+        return {SPEC_FILE: plain.to_json(self.transformed.spec)}
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
         """Returns the signatures of the exported model."""
@@ -170,7 +188,7 @@ def raw_signature(spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
     return tensors
 
 
-def export(servable: Servable, folder: Path, *, warmup: list[bytes]) -> None:
+def export(servable: Exportable, folder: Path, *, warmup: list[bytes]) -> None:
     """Writes a SavedModel that stock TensorFlow Serving answers requests with.
 
     Args:
@@ -181,7 +199,8 @@ def export(servable: Servable, folder: Path, *, warmup: list[bytes]) -> None:
     tf.saved_model.save(servable, str(folder), signatures=servable.signatures())
     extra = folder / EXTRA
     extra.mkdir()
-    (extra / SPEC_FILE).write_text(plain.to_json(servable.transformed.spec))
+    for name, text in servable.extra_files().items():
+        (extra / name).write_text(text)
     write_warmup(extra / WARMUP_FILE, warmup)
 
 
