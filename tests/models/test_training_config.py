@@ -125,8 +125,8 @@ def test_a_tpu_may_be_named_with_its_zone_and_project(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("tensorflow.distribute.cluster_resolver.TPUClusterResolver", resolver)
     config = DistributionConfig(Strategy.TPU, tpu="mine", tpu_zone="here", tpu_project="ours")
-    with pytest.raises(InputError, match="^TPUStrategy: no TPU at 'mine': none there$"):
+    with pytest.raises(InputError, match=r"^TPUStrategy: no TPU at 'mine': none there$"):
         strategy.connect(config)
     assert asked == [(("mine",), {"zone": "here", "project": "ours"})]
-    with pytest.raises(InputError, match="^tpu_zone is for TPUStrategy, found none$"):
+    with pytest.raises(InputError, match=r"^tpu_zone is for TPUStrategy, found none$"):
         DistributionConfig(tpu_zone="here")
