@@ -18,6 +18,8 @@ class NegativeKind(str, enum.Enum):
     """An item is as likely as its number of training positives to the power of `power` is large."""
     IN_BATCH = "in_batch"
     """The positives of the lists that follow in the batch, which end with its first."""
+    ALL = "all"
+    """All items, nothing drawn: a list is a user, and negatives weigh what draws would."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Negatives:
 
     Attributes:
       kind: Where they come from.
-      per_positive: How many there are beside each positive.
+      per_positive: How many there are beside each positive; of `all` what they weigh together.
       power: Of `popularity` alone: 0 is uniform, 1 the popularity itself, and in between popular
         items are drawn less often than they are seen.
     """

@@ -1,0 +1,108 @@
+"""Batches of training lists that have the whole catalogue: every item that is no positive counts.
+
+What drawing negatives only estimates is computed here: with weights, the loss is the mean of that
+over all draws. For models that score all pairs by a product of matrices this is far cheaper too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from data import columnar
+from data import dataset
+from data.dataset import Batch
+from data.dataset import Counts
+from data.features import Scope
+from data.sampling.catalogue import Catalogue
+from data.sampling.catalogue import identifiers
+from data.sampling.catalogue import read
+from data.transformed import PAIR_WEIGHT
+from data.transformed import TRANSFORM_SUFFIX
+from data.transformed import TransformedSpec
+
+
+def count(files: Sequence[str], transformed: TransformedSpec, catalogue: Catalogue) -> Counts:
+    """Counts the users, each of whom makes a list of all items.
+
+    Raises:
+      InputError: An item of a list is not in the catalogue.
+    """
+    lists = sum(part.users.shape[0] for part in read(files, transformed, catalogue))
+    return Counts(lists, lists * catalogue.size, catalogue.size)
+
+
+def training(
+    files: Sequence[str],
+    transformed: TransformedSpec,
+    catalogue: Catalogue,
+    *,
+    per_positive: int,
+    batch_size: int,
+    static: bool,
+    seed: int,
+    shard: tuple[int, int] = (1, 0),
+) -> tf.data.Dataset:
+    """Training batches without end, shuffled anew in each epoch: users with all items.
+
+    The inputs are context columns `[batch_size, width]`, document columns `[n_items, width]` and
+    `PAIR_WEIGHT`, as `models.ranker.Ranker.crossed` takes them; labels and weights are
+    `[batch_size, n_items]`. A positive weighs 1 and a negative `per_positive * p / (n_items - p)`
+    for a user with `p` positives: together as much as `per_positive` negatives of each positive. A
+    batch's weights are then multiplied so that their mean is 1.
+
+    Args:
+      files: Transformed training lists, one for each user.
+      transformed: Their shapes.
+      catalogue: All items.
+      per_positive: What the negatives of a user weigh beside the positives.
+      batch_size: Users per batch.
+      static: Whether all batches have one shape and 32-bit ids, for XLA and TPUs.
+      seed: Fixes the order.
+      shard: Into how many parts the users are divided, and which of them is wanted.
+    """
+    user, item = identifiers(transformed.spec)
+    context = [column for column in transformed.columns if column.scope is Scope.CONTEXT]
+    label = transformed.spec.label
+    catalogue.look_up(catalogue.ids[:1])  # makes its index outside the pipeline's graph
+
+    def to_batch(serialized: tf.Tensor) -> Batch:
+        columns = (*context, user, item)
+        tensors = columnar.parse(serialized, columns, labels=(label,), suffix=TRANSFORM_SUFFIX)
+        items = tensors[item.name]
+        places = tf.stack([items.value_rowids(), catalogue.look_up(items.flat_values)], axis=1)
+        shape = [items.nrows(), catalogue.size]
+        ones = tf.ones_like(tensors[label].flat_values)
+        positive = tf.scatter_nd(places, ones, shape) > 0
+        labels = tf.tensor_scatter_nd_max(tf.zeros(shape), places, tensors[label].flat_values)
+        weights = _weights(positive, per_positive)
+        inputs = {column.name: tensors[column.name] for column in context} | catalogue.columns
+        inputs = {name: _fix(tensor, static) for name, tensor in inputs.items()}
+        if static:
+            labels, weights = (tf.ensure_shape(x, [batch_size, None]) for x in (labels, weights))
+            for column in context:
+                shape = [batch_size, column.width]
+                inputs[column.name] = tf.ensure_shape(inputs[column.name], shape)
+        return inputs | {PAIR_WEIGHT: weights}, labels, weights
+
+    lists = dataset.read(files).shard(*shard).cache()
+    lists = lists.shuffle(100_000, seed=seed, reshuffle_each_iteration=True)
+    if static:
+        batches = lists.repeat().batch(batch_size, drop_remainder=True)
+    else:
+        batches = lists.batch(batch_size).repeat()
+    return batches.map(to_batch).prefetch(2)
+
+
+def _weights(positive: tf.Tensor, per_positive: int) -> tf.Tensor:
+    """Returns `[batch_size, n_items]` weights of mean 1."""
+    n_items = tf.cast(tf.shape(positive)[1], tf.float32)
+    known = tf.reduce_sum(tf.cast(positive, tf.float32), axis=1, keepdims=True)
+    negative = tf.math.divide_no_nan(per_positive * known, n_items - known)
+    weights = tf.where(positive, 1.0, negative)
+    return tf.math.divide_no_nan(weights, tf.reduce_mean(weights))
+
+
+def _fix(tensor: tf.Tensor, static: bool) -> tf.Tensor:
+    return tf.cast(tensor, tf.int32) if static and tensor.dtype == tf.int64 else tensor
