@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from tfx import v1 as tfx
 from components import transform
 from data import plain
 from data.features import FeatureSpec
+from data.sampling import catalogue
 from models import cluster
 from models import job as job_lib
+from models import recommend
 from models import serving
 from models import settings
 from models.strategy import CLUSTER
@@ -39,9 +42,10 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     """Trains the configured model and exports it; TFX calls it.
 
     `fn_args.custom_config` holds JSON texts: `spec`, `family` and `settings` of the model, `train`,
-    `metrics` and `contract`; `per_document`, whether the model may score single documents; and
-    `state_dir`, where unfinished training is kept. The best values of a search, if there was one,
-    replace those of the settings.
+    `metrics` and `contract`; `per_document`, whether the model may score single documents;
+    `history`, whether a recommender knows what its users have, and `user`, the feature with their
+    ids; and `state_dir`, where unfinished training is kept. The best values of a search, if there
+    was one, replace those of the settings.
     """
     config = fn_args.custom_config
     output = tft.TFTransformOutput(fn_args.transform_output)
@@ -50,11 +54,11 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
         model, result = cluster.run_as_chief(job, Path(config["state_dir"]), report=say)
     else:
         model, result = job_lib.run(job)
-    export(model, job, output, Path(fn_args.serving_model_dir), per_document=config["per_document"])
+    export(servable(model, job, output, config), job, Path(fn_args.serving_model_dir))
     if job.config.export_latest:
         model.load_weights(str(Path(job.state_dir) / LATEST))
         folder = Path(fn_args.model_run_dir, LATEST_MODEL)
-        export(model, job, output, folder, per_document=config["per_document"])
+        export(servable(model, job, output, config), job, folder)
     summary: dict[str, Any] = {
         "epochs": result.epochs,
         "best_epoch": result.best_epoch,
@@ -98,24 +102,38 @@ def tuned(fn_args: tfx.components.FnArgs) -> dict[str, Any]:
     return settings.from_texts(best.values)
 
 
-def export(
+def servable(
     model: tf.keras.Model,
     job: job_lib.TrainingJob,
     output: tft.TFTransformOutput,
-    folder: Path,
-    *,
-    per_document: bool,
-) -> None:
-    """Writes the SavedModel with the transform graph, its signatures and warm-up requests."""
-    servable = serving.Servable(
-        job_lib.copy(job, model),
-        output.transform_features_layer(),
+    config: Mapping[str, Any],
+) -> serving.Exportable:
+    """Returns the trained model as it is published; `config` is explained at `run_fn`."""
+    model, graph = job_lib.copy(job, model), output.transform_features_layer()
+    to_scores = functools.partial(job_lib.to_scores, job)
+    per_document = config["per_document"]
+    if not job.recommends:
+        return serving.Servable(
+            model, graph, job.shapes, to_scores=to_scores, per_document=per_document
+        )
+    items = catalogue.load(job.catalogue_files, job.shapes)
+    seen = catalogue.history(job.train_files, job.shapes, items) if config["history"] else None
+    return recommend.CatalogueServable(
+        model,
+        graph,
         job.shapes,
-        to_scores=functools.partial(job_lib.to_scores, job),
+        catalogue=items,
+        history=seen,
+        to_scores=to_scores,
         per_document=per_document,
+        user=config["user"],
     )
+
+
+def export(published: serving.Exportable, job: job_lib.TrainingJob, folder: Path) -> None:
+    """Writes the SavedModel with the transform graph, its signatures and warm-up requests."""
     warmup = [serving.sample_request(job.shapes.spec, size) for size in WARMUP_SIZES]
-    serving.export(servable, folder, warmup=warmup)
+    serving.export(published, folder, warmup=warmup)
 
 
 def _files(patterns: Sequence[str]) -> tuple[str, ...]:

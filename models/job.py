@@ -15,6 +15,9 @@ from data import plain
 from data.errors import InputError
 from data.sampling import batches as sampled
 from data.sampling import catalogue
+from data.sampling import whole
+from data.sampling.catalogue import Catalogue
+from data.sampling.options import NegativeKind
 from data.transformed import TransformedSpec
 from models import losses
 from models import registry
@@ -72,6 +75,11 @@ class TrainingJob:
     def config(self) -> TrainConfig:
         """The settings of training."""
         return plain.from_json(TrainConfig, self.train)
+
+    @property
+    def recommends(self) -> bool:
+        """Whether the model can rank all items: it has them, and scores each by itself."""
+        return bool(self.catalogue_files) and not registry.family(self.family).across_list
 
     @functools.cached_property
     def shapes(self) -> TransformedSpec:
@@ -163,7 +171,7 @@ def training_data(job: TrainingJob, strategy: tf.distribute.Strategy) -> loop.Tr
             f"train: {counts.lists} lists are too few for the {replicas} devices of {name}"
         )
     return loop.TrainingData(
-        functools.partial(_batches, job, replicas=replicas, lists=counts.lists),
+        functools.partial(_batches, job, replicas=replicas, counts=counts),
         counts,
         sample=sample(job),
         label=job.shapes.spec.label,
@@ -174,7 +182,13 @@ def _count(job: TrainingJob) -> dataset.Counts:
     negatives = job.config.negatives
     if negatives is None:
         return dataset.count(job.train_files, job.shapes)
+    if negatives.kind is NegativeKind.ALL:
+        return whole.count(job.train_files, job.shapes, _catalogue(job))
     return sampled.count(job.train_files, job.shapes, per_positive=negatives.per_positive)
+
+
+def _catalogue(job: TrainingJob) -> Catalogue:
+    return catalogue.load(job.catalogue_files, job.shapes)
 
 
 def sample(job: TrainingJob) -> Inputs:
@@ -193,19 +207,37 @@ def _validation(job: TrainingJob) -> tf.data.Dataset:
 
 
 def _batches(
-    job: TrainingJob, context: tf.distribute.InputContext, *, replicas: int, lists: int
+    job: TrainingJob,
+    context: tf.distribute.InputContext,
+    *,
+    replicas: int,
+    counts: dataset.Counts,
 ) -> tf.data.Dataset:
     config = job.config
     servers = config.distribution.strategy is Strategy.PARAMETER_SERVER
     # Workers of parameter servers each take all lists, each from another one on.
     shard = (1, 0) if servers else (context.num_input_pipelines, context.input_pipeline_id)
     batch_size = config.batch_size if servers else loop.per_replica(config, replicas)
-    if config.negatives:
+    if config.packed:  # one large batch costs less than many small ones
+        batch_size *= loop.steps_per_call(config, counts)
+    negatives = config.negatives
+    if negatives and negatives.kind is NegativeKind.ALL:
+        return whole.training(
+            job.train_files,
+            job.shapes,
+            _catalogue(job),
+            per_positive=negatives.per_positive,
+            batch_size=batch_size,
+            static=config.whole_batches,
+            seed=config.seed + strategy_lib.first_list(EPOCHS) if servers else config.seed,
+            shard=shard,
+        )
+    if negatives:
         return sampled.training(
             job.train_files,
             job.shapes,
-            catalogue.load(job.catalogue_files, job.shapes),
-            config.negatives,
+            _catalogue(job),
+            negatives,
             batch_size=batch_size,
             static=config.whole_batches,
             seed=config.seed,
@@ -225,7 +257,7 @@ def _batches(
         shapes,
         seed=config.seed + context.input_pipeline_id,
         shard=shard,
-        first=strategy_lib.first_list(lists) if servers else 0,
+        first=strategy_lib.first_list(counts.lists) if servers else 0,
     )
 
 

@@ -166,9 +166,12 @@ class ServingConfig:
 
     Attributes:
       per_document: Whether it has TF-Ranking's `regress` signature, which scores single documents.
+      history: Whether a recommender knows what its users have in the training data, so that it can
+        leave it out.
     """
 
     per_document: bool = False
+    history: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

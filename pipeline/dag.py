@@ -161,12 +161,15 @@ def _gate(
 
 
 def _trainer_config(config: Config) -> dict[str, object]:
+    interactions = config.examples.interactions
     return {
         "spec": plain.to_json(config.features),
         "family": config.model.family,
         "settings": plain.to_json(config.model.settings),
         "train": plain.to_json(config.train),
         "per_document": config.serving.per_document,
+        "history": config.serving.history,
+        "user": interactions.user_column if interactions else "",
         "metrics": list(config.evaluation.metrics),
         "contract": plain.to_json(config.evaluation.metric_contract),
         "state_dir": config.pipeline.training_folder,
