@@ -42,6 +42,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 """What each family's settings are in the tests; a new family gets a line here."""
+LEARNING = tuple(name for name in registry.FAMILIES if name != "feature")
+"""The families that have something to learn."""
 STILL: dict[str, Any] = {"dropout": 0.0, "input_noise_stddev": 0.0, "activation": "tanh"}
 """So nothing is left to chance, nor to rounding: relu's gradient jumps at 0."""
 ONE: Outputs = {"grade": 1}

@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from models import losses
-from models import registry
 from models.ranker import Inputs
 from models.strategy import precision
+from tests.models.families import LEARNING
 from tests.models.families import build
 from tests.samples import draw
 from tests.samples import model_inputs
@@ -38,7 +38,7 @@ class Pair:
         self.static.set_weights(self.free.get_weights())
 
 
-@pytest.fixture(params=list(registry.FAMILIES), scope="module")
+@pytest.fixture(params=LEARNING, scope="module")
 def pair(request: pytest.FixtureRequest) -> Pair:
     lists = draw(SIZES)
     short, padded = model_inputs(lists), model_inputs(lists, list_size=LENGTH)
@@ -74,7 +74,11 @@ def test_fixed_shapes_train_alike(pair: Pair) -> None:
     same(pair, training=True)
     for found, expected in zip(pair.static.get_weights(), pair.free.get_weights(), strict=True):
         assert found == pytest.approx(expected, abs=1e-5)
-    assert any((a != b).any() for a, b in zip(before, pair.free.get_weights(), strict=True))
+    moved = any((a != b).any() for a, b in zip(before, pair.free.get_weights(), strict=True))
+    assert moved is bool(pair.free.non_trainable_weights)
+    found, expected = (np.array(model.losses) for model in (pair.static, pair.free))
+    assert found == pytest.approx(expected)
+    assert (expected > 0).all()
 
 
 def backward(model: tf.keras.Model) -> Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]:
