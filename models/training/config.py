@@ -84,7 +84,8 @@ class TrainConfig(OptimizerConfig):
       reduce_lr_factor: By what it is then multiplied.
       precision: float32, bfloat16 or float16.
       jit_compile: Whether the training step is compiled by XLA.
-      steps_per_execution: Steps that run in one call, which saves time where steps are short.
+      steps_per_execution: Steps that run in one call, which saves time where steps are short; with
+        jit_compile the most steps of one XLA computation, and an epoch is a number of them.
       export_latest: Whether the weights of the last epoch are exported beside the best.
       seed: Fixes initial weights and the order of lists.
       distribution: The strategy.
@@ -175,6 +176,11 @@ class TrainConfig(OptimizerConfig):
     def static(self) -> bool:
         """Whether shapes are fixed: every place of a batch is computed, padding as well."""
         return self.jit_compile or self.distribution.strategy is Strategy.TPU
+
+    @property
+    def packed(self) -> bool:
+        """Whether the steps of one call are one XLA computation."""
+        return self.jit_compile and self.steps_per_execution > 1 and not self.distributed
 
     @property
     def distributed(self) -> bool:

@@ -17,6 +17,7 @@ from models import strategy as strategy_lib
 from models.objective import Objective
 from models.ranker import Inputs
 from models.strategy import Strategy
+from models.training import packed
 from models.training.config import Precision
 from models.training.config import TrainConfig
 from models.training.optimizers import build_optimizer
@@ -36,7 +37,8 @@ class TrainingData:
 
     Attributes:
       batches: Returns the endless batches of one worker: `(inputs, labels)` or `(inputs, labels,
-        weights)`, of as many lists as the worker's share of `batch_size` is for one device.
+        weights)`, of as many lists as the worker's share of `batch_size` is for one device; of any
+        number where `config.packed`, best of all steps of a call.
       counts: The lists and documents of an epoch.
       sample: The model inputs of any batch.
       label: The main label, where labels come by name.
@@ -100,11 +102,11 @@ def train(
       callbacks: Further callbacks.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    steps = steps_per_epoch(config, data.counts)
+    steps, per_call = steps_per_epoch(config, data.counts), steps_per_call(config, data.counts)
     trained, local = _models(build, data, config, strategy)
     with strategy.scope():
         loss = objective() if objective else objective_of(config, data.label)
-        _compile(trained, config, loss, total_steps=steps * config.epochs)
+        _compile(trained, config, loss, steps_per_call=per_call, total_steps=steps * config.epochs)
     state_dir.mkdir(parents=True, exist_ok=True)
     progress = Progress(
         trained,
@@ -119,7 +121,8 @@ def train(
     )
     if not progress.done:
         followers = [*_callbacks(progress, config, log_dir, report), *callbacks]
-        _fit(trained, data.batches, config, steps, progress.state.epochs, followers)
+        batches = _stacked(data.batches, config, per_call) if config.packed else data.batches
+        _fit(trained, batches, config, steps, progress.state.epochs, followers)
     progress.close()
     return local, result_of(progress.state, config)
 
@@ -160,8 +163,27 @@ def _fit(
     )
 
 
+def _stacked(batches: Batches, config: TrainConfig, steps: int) -> Batches:
+    size = config.batch_size
+    return lambda context: packed.stack(batches(context), steps=steps, batch_size=size)
+
+
 def steps_per_epoch(config: TrainConfig, counts: Counts) -> int:
-    """Returns the steps that see every list once, or as many as are set."""
+    """Returns the steps that see every list once, or as many as are set.
+
+    Packed steps make whole calls, so that there may be some more or fewer.
+    """
+    steps = _steps_wanted(config, counts)
+    return math.prod(packed.divide(steps, config.steps_per_execution)) if config.packed else steps
+
+
+def steps_per_call(config: TrainConfig, counts: Counts) -> int:
+    """Returns the steps that run in one call."""
+    most = config.steps_per_execution
+    return packed.divide(_steps_wanted(config, counts), most)[1] if config.packed else most
+
+
+def _steps_wanted(config: TrainConfig, counts: Counts) -> int:
     if config.steps_per_epoch:
         return config.steps_per_epoch
     if config.whole_batches:
@@ -201,10 +223,18 @@ def objective_of(config: TrainConfig, label: str) -> Objective:
 
 
 def _compile(
-    model: tf.keras.Model, config: TrainConfig, objective: Objective, *, total_steps: int
+    model: tf.keras.Model,
+    config: TrainConfig,
+    objective: Objective,
+    *,
+    steps_per_call: int,
+    total_steps: int,
 ) -> None:
     optimizer = build_optimizer(
-        config, total_steps=total_steps, scale_loss=config.precision is Precision.FLOAT16
+        config,
+        total_steps=total_steps,
+        scale_loss=config.precision is Precision.FLOAT16,
+        compiled=config.static,
     )
     loss, weights = objective
     model.compile(
@@ -212,9 +242,11 @@ def _compile(
         loss,
         loss_weights=weights,
         jit_compile=config.jit_compile or None,
-        steps_per_execution=config.steps_per_execution,
+        steps_per_execution=steps_per_call,
     )
     optimizer.build(model.trainable_variables)
+    if config.packed:
+        model.train_function = packed.train_function(model, steps_per_call)
 
 
 def _callbacks(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def fit(
     *,
     report: Callable[[str], None] = lambda line: None,
     log_dir: Path | None = None,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
     **settings: Any,
 ) -> TrainResult:
     """Trains the model in place on batches of `BATCH_SIZE` lists."""
@@ -46,6 +48,7 @@ def fit(
         state_dir=state_dir,
         log_dir=log_dir,
         report=report,
+        callbacks=callbacks,
     )
     assert trained is model
     return result

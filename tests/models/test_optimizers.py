@@ -53,6 +53,27 @@ def test_every_optimizer_takes_a_step_down(name: str) -> None:
     assert float(tf.reduce_sum(variable**2)) < 5.0
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_compiled_steps_give_a_table_the_same_rows(name: str) -> None:
+    tables = []
+    for compiled in (False, True):
+        table = tf.Variable(tf.reshape(tf.range(12.0), [6, 2]) / 10)
+        config = OptimizerConfig(name, learning_rate=0.1, weight_decay=0.01)
+        optimizer = build_optimizer(config, compiled=compiled)
+        optimizer.build([table])
+
+        @tf.function(jit_compile=compiled)
+        def step(ids: tf.Tensor, table: tf.Variable, optimizer: Any) -> None:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(tf.gather(table, ids) ** 2)
+            optimizer.apply_gradients([(tape.gradient(loss, table), table)])
+
+        for ids in ([1, 1, 4], [1, 2, 2]):
+            step(tf.constant(ids), table, optimizer)
+        tables.append(table.numpy())
+    assert tables[1] == pytest.approx(tables[0], rel=1e-5)
+
+
 def test_the_loss_is_scaled_on_request() -> None:
     optimizer = build_optimizer(OptimizerConfig(), scale_loss=True)
     assert isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)

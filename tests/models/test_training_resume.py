@@ -15,6 +15,7 @@ from tests.models.fitting import fit
 
 METRIC = "ndcg@10"
 VALUES = [0.1, 0.9, 0.3, 0.4, 0.5]
+PACKED: dict[str, Any] = {"jit_compile": True, "list_size": 4, "steps_per_execution": 2}
 
 
 class Killed(BaseException):
@@ -70,15 +71,17 @@ class Run:
         )
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 4])
-def test_a_resumed_run_ends_as_one_that_was_not_killed(tmp_path: Path, epoch: int) -> None:
+@pytest.mark.parametrize(("epoch", "settings"), [(1, {}), (2, {}), (4, {}), (2, PACKED)])
+def test_a_resumed_run_ends_as_one_that_was_not_killed(
+    tmp_path: Path, epoch: int, settings: dict[str, Any]
+) -> None:
     whole = Run(tmp_path / "whole")
-    expected = whole.train()
+    expected = whole.train(**settings)
     first = Run(tmp_path / "state")
     with pytest.raises(Killed):
-        first.train(killed_in_report=epoch)
+        first.train(killed_in_report=epoch, **settings)
     second = Run(tmp_path / "state")
-    result = second.train()
+    result = second.train(**settings)
     assert second.lines[0] == f"resuming after epoch {epoch}"
     assert [line.split()[1] for line in second.lines[1:]] == [f"{n}/5" for n in range(epoch + 1, 6)]
     assert (result.epochs, result.best_epoch, result.best) == (5, 2, 0.9)
