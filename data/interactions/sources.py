@@ -22,6 +22,8 @@ Choose = Callable[[Sequence[str]], list[str]]
 """Returns which of a file's columns are read; raises InputError where one is missing."""
 
 _PARQUET = b"PAR1"
+_MARKS = frozenset(",;:|\t ")
+"""What may part cells; the header of a file of one column has none of them."""
 
 
 def text(
@@ -48,7 +50,7 @@ def csv(
       InputError: The file cannot be read, or no row of it has as many cells as the header.
     """
     header = numbered.header(path, delimiter)
-    if len(header) == 1:
+    if len(header) == 1 and _MARKS.intersection(header[0]):
         raise InputError(
             f"{path}: found one column, {shown(header[0])}, expected a header with cells parted by"
             f" {lines.named(delimiter)}"
