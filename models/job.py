@@ -18,6 +18,7 @@ from data.sampling import catalogue
 from data.sampling import whole
 from data.sampling.catalogue import Catalogue
 from data.sampling.options import NegativeKind
+from data.sampling.options import Negatives
 from data.transformed import TransformedSpec
 from models import losses
 from models import registry
@@ -220,30 +221,8 @@ def _batches(
     batch_size = config.batch_size if servers else loop.per_replica(config, replicas)
     if config.packed:  # one large batch costs less than many small ones
         batch_size *= loop.steps_per_call(config, counts)
-    negatives = config.negatives
-    if negatives and negatives.kind is NegativeKind.ALL:
-        return whole.training(
-            job.train_files,
-            job.shapes,
-            _catalogue(job),
-            per_positive=negatives.per_positive,
-            batch_size=batch_size,
-            static=config.whole_batches,
-            seed=config.seed + strategy_lib.first_list(EPOCHS) if servers else config.seed,
-            shard=shard,
-        )
-    if negatives:
-        return sampled.training(
-            job.train_files,
-            job.shapes,
-            _catalogue(job),
-            negatives,
-            batch_size=batch_size,
-            static=config.whole_batches,
-            seed=config.seed,
-            shard=shard,
-            first_epoch=strategy_lib.first_list(EPOCHS) if servers else 0,
-        )
+    if config.negatives:
+        return _of_interactions(job, config.negatives, batch_size, shard)
     shapes = dataset.Shapes(
         batch_size,
         config.list_size or None,
@@ -258,6 +237,36 @@ def _batches(
         seed=config.seed + context.input_pipeline_id,
         shard=shard,
         first=strategy_lib.first_list(counts.lists) if servers else 0,
+    )
+
+
+def _of_interactions(
+    job: TrainingJob, negatives: Negatives, batch_size: int, shard: tuple[int, int]
+) -> tf.data.Dataset:
+    config = job.config
+    servers = config.distribution.strategy is Strategy.PARAMETER_SERVER
+    first = strategy_lib.first_list(EPOCHS) if servers else 0
+    if negatives.kind is NegativeKind.ALL:
+        return whole.training(
+            job.train_files,
+            job.shapes,
+            _catalogue(job),
+            per_positive=negatives.per_positive,
+            batch_size=batch_size,
+            static=config.whole_batches,
+            seed=config.seed + first,
+            shard=shard,
+        )
+    return sampled.training(
+        job.train_files,
+        job.shapes,
+        _catalogue(job),
+        negatives,
+        batch_size=batch_size,
+        static=config.whole_batches,
+        seed=config.seed,
+        shard=shard,
+        first_epoch=first,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from data.errors import InputError
 from data.features import FeatureSpec
+from data.sampling.options import NegativeKind
 from data.sampling.options import Negatives
 from models import losses
 from models.metrics import parse_metric
@@ -180,7 +181,9 @@ class TrainConfig(OptimizerConfig):
     @property
     def packed(self) -> bool:
         """Whether the steps of one call are one XLA computation."""
-        return self.jit_compile and self.steps_per_execution > 1 and not self.distributed
+        whole = self.negatives is not None and self.negatives.kind is NegativeKind.ALL
+        several = self.steps_per_execution > 1 and not whole  # whose batches share their items
+        return self.jit_compile and several and not self.distributed
 
     @property
     def distributed(self) -> bool:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data.sampling.options import NegativeKind
+from data.sampling.options import Negatives
 from models import job as job_lib
 from models.strategy import DistributionConfig
 from models.strategy import Strategy
@@ -199,6 +201,10 @@ def test_steps_are_packed_where_one_process_compiles_several() -> None:
     assert not TrainConfig(steps_per_execution=3).packed
     tpu = DistributionConfig(Strategy.TPU, tpu="local")
     assert not TrainConfig(**PACKED, distribution=tpu).packed
+    drawn, whole = (Negatives(kind) for kind in (NegativeKind.UNIFORM, NegativeKind.ALL))
+    compiled: dict[str, Any] = {"jit_compile": True, "steps_per_execution": 3}
+    assert TrainConfig(**compiled, negatives=drawn).packed
+    assert not TrainConfig(**compiled, negatives=whole).packed
 
 
 def test_the_optimizer_of_compiled_steps_has_the_same_settings() -> None:
