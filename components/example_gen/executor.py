@@ -14,10 +14,10 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io import fileio
 from apache_beam.runners.runner import PipelineResult
 from google.protobuf import wrappers_pb2
 from tfx.components.example_gen import base_example_gen_executor
@@ -29,6 +29,7 @@ from tfx.types import standard_component_specs
 from tfx.utils import io_utils
 from tfx.utils import proto_utils
 
+from components.example_gen import interactions
 from components.example_gen import steps
 from data import plain
 from data.errors import InputError
@@ -109,23 +110,17 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             exec_properties[standard_component_specs.INPUT_CONFIG_KEY], inputs
         )
         base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-        examples, refused = {}, []
-        for split in inputs.splits:
-            lists = _read(pipeline, split.name, os.path.join(base, split.pattern), job)
-            refused.append(lists[steps.REFUSED])
-            for name, part in _divide(lists[steps.LISTS], split.name, job).items():
-                encoded = part | f"Encode[{name}]" >> beam.ParDo(
-                    steps.Encode(job.spec, job.config.lists, name, job.config.max_bad_share > 0)
-                ).with_outputs(steps.REFUSED, steps.BROKEN, steps.IDS, main=steps.EXAMPLES)
-                examples[name] = encoded
-                refused.append(encoded[steps.REFUSED])
-        _refuse_shared_lists({name: part[steps.IDS] for name, part in examples.items()}, job)
+        patterns = {split.name: os.path.join(base, split.pattern) for split in inputs.splits}
+        if job.config.format is Format.INTERACTIONS:
+            examples, refused = interactions.splits(pipeline, job.config, job.spec, patterns)
+        else:
+            examples, refused = _examples(pipeline, job, patterns)
         _ = (
             refused
             | "Refused" >> beam.Flatten()
             | "WriteRefused" >> beam.io.WriteToText(self._refused_prefix, ".txt")
         )
-        return {name: part[steps.EXAMPLES] for name, part in examples.items()}
+        return examples
 
 
 def _job(exec_properties: dict[str, Any]) -> Job:
@@ -136,18 +131,28 @@ def _job(exec_properties: dict[str, Any]) -> Job:
     return plain.from_json(Job, text.value)
 
 
+def _examples(
+    pipeline: beam.Pipeline, job: Job, patterns: Mapping[str, str]
+) -> tuple[dict[str, beam.PCollection], list[beam.PCollection]]:
+    """Returns the serialized examples of each split, and what was refused."""
+    examples, refused = {}, []
+    for pattern_name, pattern in patterns.items():
+        lists = _read(pipeline, pattern_name, pattern, job)
+        refused.append(lists[steps.REFUSED])
+        for name, part in _divide(lists[steps.LISTS], pattern_name, job).items():
+            encoded = part | f"Encode[{name}]" >> beam.ParDo(
+                steps.Encode(job.spec, job.config.lists, name, job.config.max_bad_share > 0)
+            ).with_outputs(steps.REFUSED, steps.BROKEN, steps.IDS, main=steps.EXAMPLES)
+            examples[name] = encoded
+            refused.append(encoded[steps.REFUSED])
+    _refuse_shared_lists({name: part[steps.IDS] for name, part in examples.items()}, job)
+    return {name: part[steps.EXAMPLES] for name, part in examples.items()}, refused
+
+
 def _read(pipeline: beam.Pipeline, name: str, pattern: str, job: Job) -> Any:
-    lists = (
-        pipeline
-        | f"Pattern[{name}]" >> beam.Create([pattern])
-        | f"Match[{name}]" >> fileio.MatchAll()
-        | f"Path[{name}]" >> beam.Map(lambda match: match.path)
-        | f"Spread[{name}]" >> beam.Reshuffle()
-        | f"Read[{name}]"
-        >> beam.ParDo(steps.Read(job.config, job.spec)).with_outputs(
-            steps.REFUSED, steps.BROKEN, main=steps.LISTS
-        )
-    )
+    lists = steps.paths(pipeline, name, pattern) | f"Read[{name}]" >> beam.ParDo(
+        steps.Read(job.config, job.spec)
+    ).with_outputs(steps.REFUSED, steps.BROKEN, main=steps.LISTS)
     if job.config.format not in (Format.CSV, Format.PARQUET):
         return lists
     parts = {
@@ -202,7 +207,8 @@ def summarize(result: PipelineResult, config: ExamplesConfig) -> dict[str, int]:
     for counter in result.metrics().query()["counters"]:  # one for each step that counts
         if counter.key.metric.namespace == steps.NAMESPACE:
             counts[counter.key.metric.name] += int(counter.result)
-    refused, kept = counts[steps.REFUSED], counts[steps.LISTS]
+    refused = counts[steps.REFUSED]
+    kept = counts[steps.INTERACTIONS if config.interactions else steps.LISTS]
     if refused > config.max_bad_share * (refused + kept):
         raise InputError(
             f"examples: {refused} of {refused + kept} records were refused, more than the share of"

@@ -14,6 +14,7 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
+from apache_beam.io import fileio
 from tfx_bsl.coders import example_coder
 
 from data import checks
@@ -32,6 +33,8 @@ from pipeline.examples import ExamplesConfig
 
 LISTS, REFUSED, BROKEN, EXAMPLES, IDS = "lists", "refused", "broken", "examples", "ids"
 """The outputs of the steps."""
+INTERACTIONS = "interactions"
+"""The counter of the interactions that were read."""
 NAMESPACE = "ranking"
 """The namespace of the counters."""
 
@@ -39,6 +42,17 @@ NAMESPACE = "ranking"
 def count(name: str, number: int) -> None:
     """Adds to a counter of the run."""
     beam.metrics.Metrics.counter(NAMESPACE, name).inc(int(number))
+
+
+def paths(pipeline: beam.Pipeline, name: str, pattern: str) -> beam.PCollection:
+    """Returns the paths of the files of a split."""
+    return (
+        pipeline
+        | f"Pattern[{name}]" >> beam.Create([pattern])
+        | f"Match[{name}]" >> fileio.MatchAll()
+        | f"Path[{name}]" >> beam.Map(lambda match: match.path)
+        | f"Spread[{name}]" >> beam.Reshuffle()
+    )
 
 
 class Refusals:
