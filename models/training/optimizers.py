@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import inspect
 import math
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -42,12 +43,25 @@ class Schedule(str, enum.Enum):
     """Times `decay_rate` every `decay_steps`, smoothly."""
 
 
+def optimizer_arguments(optimizer: str) -> tuple[str, ...]:
+    """Returns the arguments that an optimizer has beside those of all.
+
+    >>> optimizer_arguments("adam")
+    ('beta_1', 'beta_2', 'epsilon', 'amsgrad')
+    """
+    common = inspect.signature(tf.keras.optimizers.Optimizer).parameters
+    own = inspect.signature(OPTIMIZERS[optimizer]).parameters
+    return tuple(name for name in own if name not in (*common, "learning_rate", "kwargs"))
+
+
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
     """Settings of the optimizer.
 
     Attributes:
       optimizer: A Keras optimizer by its name in lower case.
+      optimizer_options: Further arguments of that optimizer by Keras's names, such as `beta_1`,
+        `epsilon` or `momentum`.
       learning_rate: The step size.
       schedule: How the learning rate goes.
       warmup_steps: Steps over which it first grows from 0.
@@ -62,6 +76,7 @@ class OptimizerConfig:
     """
 
     optimizer: str = "adam"
+    optimizer_options: dict[str, float | bool] = dataclasses.field(default_factory=dict)
     learning_rate: float = 1e-3
     schedule: Schedule = Schedule.CONSTANT
     warmup_steps: int = 0
@@ -78,6 +93,11 @@ class OptimizerConfig:
         if self.optimizer not in OPTIMIZERS:
             near = did_you_mean(self.optimizer, OPTIMIZERS)
             raise InputError(f"unknown optimizer '{self.optimizer}'.{near}")
+        known = optimizer_arguments(self.optimizer)
+        for name in self.optimizer_options:
+            if name not in known:
+                near = did_you_mean(name, known) or f" Expected one of {', '.join(known)}."
+                raise InputError(f"optimizer_options: {self.optimizer} has no '{name}'.{near}")
         for rule, broken in self._optimizer_rules():
             if broken:
                 raise InputError(rule)
@@ -205,7 +225,10 @@ def build_optimizer(
       scale_loss: Whether the loss is scaled so that gradients in float16 do not vanish.
       compiled: Whether XLA compiles its step.
     """
-    settings: dict[str, Any] = {"learning_rate": learning_rate(config, total_steps)}
+    settings: dict[str, Any] = {
+        "learning_rate": learning_rate(config, total_steps),
+        **config.optimizer_options,
+    }
     if config.weight_decay or config.optimizer == "adamw":  # whose own default is not 0
         settings["weight_decay"] = config.weight_decay
     for ours, keras in CLIPPING.items():

@@ -45,6 +45,14 @@ def test_what_is_not_set_is_off(name: str) -> None:
     assert not optimizer.use_ema
 
 
+def test_an_optimizer_takes_arguments_of_its_own() -> None:
+    options: dict[str, float | bool] = {"beta_1": 0.8, "epsilon": 1e-4, "amsgrad": True}
+    found = build_optimizer(OptimizerConfig(optimizer_options=options)).get_config()
+    assert {name: found[name] for name in options} == options
+    sgd = OptimizerConfig(optimizer="sgd", optimizer_options={"momentum": 0.9})
+    assert build_optimizer(sgd).get_config()["momentum"] == 0.9
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_takes_a_step_down(name: str) -> None:
     variable = tf.Variable([1.0, -2.0])
@@ -105,6 +113,14 @@ def test_an_exponential_falls_by_its_rate_over_its_steps() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (
+            {"optimizer_options": {"beta1": 0.8}},
+            "optimizer_options: adam has no 'beta1'. Did you mean 'beta_1'?",
+        ),
+        (
+            {"optimizer": "lion", "optimizer_options": {"momentum": 0.8}},
+            "optimizer_options: lion has no 'momentum'. Expected one of beta_1, beta_2.",
+        ),
         ({"optimizer": "adm"}, "unknown optimizer 'adm'. Did you mean 'adam'?"),
         ({"learning_rate": 0.0}, "learning_rate must be positive, found 0.0"),
         ({"learning_rate": math.nan}, "learning_rate must be positive, found nan"),
