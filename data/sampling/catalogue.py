@@ -87,11 +87,16 @@ def load(files: Sequence[str], transformed: TransformedSpec) -> Catalogue:
       InputError: There is no item, an item is there twice, or a feature cannot be computed for an
         item alone.
     """
+    with tf.init_scope():  # now, though a worker's data set is made in a graph
+        return _load(files, transformed)
+
+
+def _load(files: Sequence[str], transformed: TransformedSpec) -> Catalogue:
     item = identifiers(transformed.spec)[1]
     _require_alone(transformed.spec)
     columns = [column for column in transformed.columns if column.scope is Scope.DOCUMENT]
     parts: dict[str, list[tf.Tensor]] = {column.name: [] for column in (item, *columns)}
-    for serialized in dataset.read(files).batch(_LISTS):
+    for serialized in _read(files):
         parsed = columnar.parse(serialized, (item, *columns), suffix=TRANSFORM_SUFFIX)
         for column in (item, *columns):
             parts[column.name].append(columnar.to_rows(parsed[column.name], column.width))
@@ -138,7 +143,7 @@ def read(
       InputError: An item of a list is not in the catalogue.
     """
     user, item = identifiers(transformed.spec)
-    for serialized in dataset.read(files).batch(_LISTS):
+    for serialized in _read(files):
         parsed = columnar.parse(serialized, (user, item), suffix=TRANSFORM_SUFFIX)
         users = parsed[user.name][:, 0]
         places = catalogue.look_up(parsed[item.name].flat_values)
@@ -152,6 +157,11 @@ def read(
                 f" {catalogue.size} items of the catalogue"
             )
         yield Lists(users, parsed[item.name].with_flat_values(places))
+
+
+def _read(files: Sequence[str]) -> Iterator[np.ndarray]:
+    """Yields some serialized lists at a time; a loop over them is never made part of a graph."""
+    yield from dataset.read(files).batch(_LISTS).as_numpy_iterator()
 
 
 def identifiers(spec: FeatureSpec) -> tuple[Feature, Feature]:
