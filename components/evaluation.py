@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
 import tensorflow_model_analysis as tfma
+
+from models import metrics as metrics_lib
 
 DIFFERENCE = "{}_diff"
 """How a metric's difference from the blessed model is called."""
@@ -44,6 +47,21 @@ def overall(slices_of_model: list[Slice]) -> Slice:
 def overall_baseline(uri: str) -> Slice | None:
     """Returns the blessed model's metrics over all lists, or None where there was no such model."""
     return overall(_slices(uri, tfma.BASELINE_KEY)) if _compared(uri) else None
+
+
+def disagreement(slices_of_model: list[Slice], names: Iterable[str]) -> str:
+    """Returns a warning where metrics over candidates and over all items prefer another model.
+
+    Args:
+      slices_of_model: The metrics of the candidate, compared with a blessed model or not.
+      names: The metrics to look at.
+
+    Returns:
+      A line; empty where no blessed model was compared, or all agree.
+    """
+    values = overall(slices_of_model).values
+    differences = {name: values.get(DIFFERENCE.format(name), 0.0) for name in names}
+    return metrics_lib.disagreement(differences)
 
 
 def _compared(uri: str) -> bool:

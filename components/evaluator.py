@@ -11,10 +11,12 @@ from tfx.components.evaluator import executor
 from tfx.dsl.components.base import executor_spec
 from tfx.types import standard_component_specs
 from tfx.utils import path_utils
+from tfx.utils import proto_utils
 
 from components import metrics as metrics_lib
 from data import plain
 from data.features import FeatureSpec
+from models import recommend
 from models import serving
 from models.metrics import parse_metric
 from pipeline.config import EvaluationConfig
@@ -30,29 +32,53 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[Any]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Evaluates; a blessed model that is gone or reads other columns is left out."""
+        """Evaluates; a blessed model that cannot judge these examples is left out."""
         baselines = input_dict.get(standard_component_specs.BASELINE_MODEL_KEY) or []
         models = input_dict[standard_component_specs.MODEL_KEY]
-        if baselines and not _readable(baselines[0], models[0]):
-            print("the model blessed before is gone or reads other columns: judged without it")
+        ranks = _signature(exec_properties) == recommend.EVALUATE
+        if baselines and (reason := _unfit(baselines[0], models[0], ranks=ranks)):
+            print(f"the model blessed before {reason}: judged without it")
             input_dict = {**input_dict, standard_component_specs.BASELINE_MODEL_KEY: []}
         super().Do(input_dict, output_dict, exec_properties)
 
 
-def _readable(baseline: Any, candidate: Any) -> bool:
-    needed = _columns(baseline)
-    return needed is not None and needed <= (_columns(candidate) or frozenset())
+def _signature(exec_properties: dict[str, Any]) -> str:
+    """Returns the signature that the models are asked through."""
+    config = tfma.EvalConfig()
+    text = exec_properties.get(standard_component_specs.EVAL_CONFIG_KEY) or "{}"
+    proto_utils.json_to_proto(text, config)
+    return next((model.signature_name for model in config.model_specs), "")
 
 
-def _columns(model: Any) -> frozenset[tuple[str, str, str, int]] | None:
+def _unfit(baseline: Any, candidate: Any, *, ranks: bool) -> str:
+    """Returns why a blessed model cannot be compared; empty if it can.
+
+    Args:
+      baseline: That model.
+      candidate: The model to judge.
+      ranks: Whether they must know ranks among the whole catalogue.
+    """
+    needed = _columns(baseline, identifiers=ranks)
+    if needed is None or not needed <= (_columns(candidate, identifiers=ranks) or frozenset()):
+        return "is gone or reads other columns"
+    if ranks and not os.path.exists(_extra_file(baseline, recommend.CATALOGUE_FILE)):
+        return "has no catalogue"
+    return ""
+
+
+def _columns(model: Any, *, identifiers: bool) -> frozenset[tuple[str, str, str, int]] | None:
     """Returns what a model reads of its examples; None where the model is gone."""
-    folder = path_utils.serving_model_path(model.uri)
-    path = os.path.join(folder, serving.EXTRA, serving.SPEC_FILE)
+    path = _extra_file(model, serving.SPEC_FILE)
     if not os.path.exists(path):
         return None
     with open(path, encoding="utf-8") as file:
         spec = plain.from_json(FeatureSpec, file.read())
-    return frozenset((f.name, f.scope.value, f.dtype.value, f.width) for f in spec.features)
+    columns = spec.raw if identifiers else spec.features
+    return frozenset((f.name, f.scope.value, f.dtype.value, f.width) for f in columns)
+
+
+def _extra_file(model: Any, name: str) -> str:
+    return os.path.join(path_utils.serving_model_path(model.uri), serving.EXTRA, name)
 
 
 class Evaluator(tfx.components.Evaluator):
@@ -67,14 +93,36 @@ def eval_config(config: EvaluationConfig, spec: FeatureSpec) -> tfma.EvalConfig:
     Without a blessed model the change thresholds hold for any model; the configuration sees to it
     that an absolute one is always set.
     """
-    weighted = any(parse_metric(name).weighted for name in config.metrics)
+    metrics = [parse_metric(name) for name in config.metrics]
+    weighted = any(metric.weighted for metric in metrics)
+    full = any(metric.full for metric in metrics)
     padding = tfma.PaddingOptions(label_float_padding=-1.0, prediction_float_padding=-1.0)
+    return tfma.EvalConfig(
+        model_specs=[
+            tfma.ModelSpec(
+                signature_name=recommend.EVALUATE if full else serving.COLUMNAR,
+                label_key=spec.label,
+                example_weight_key=spec.weight if weighted else "",
+                padding_options=padding,
+            )
+        ],
+        slicing_specs=[tfma.SlicingSpec()]
+        + [tfma.SlicingSpec(feature_keys=[name]) for name in config.slices],
+        metrics_specs=[_metrics_spec(config)],
+        options=tfma.Options(
+            include_default_metrics={"value": False},
+            compute_confidence_intervals={"value": config.confidence_intervals},
+        ),
+    )
+
+
+def _metrics_spec(config: EvaluationConfig) -> tfma.MetricsSpec:
     ranking = tfma.MetricConfig(
         class_name=metrics_lib.RankingMetrics.__name__,
         module=metrics_lib.__name__,
         config=metrics_lib.config_of(config.metrics, config.metric_contract),
     )
-    specs = tfma.MetricsSpec(
+    return tfma.MetricsSpec(
         metrics=[ranking],
         # The weights are our metrics' own affair.
         example_weights=tfma.ExampleWeightOptions(unweighted=True),
@@ -88,23 +136,6 @@ def eval_config(config: EvaluationConfig, spec: FeatureSpec) -> tfma.EvalConfig:
             )
             for name, threshold in config.thresholds.items()
         },
-    )
-    return tfma.EvalConfig(
-        model_specs=[
-            tfma.ModelSpec(
-                signature_name=serving.COLUMNAR,
-                label_key=spec.label,
-                example_weight_key=spec.weight if weighted else "",
-                padding_options=padding,
-            )
-        ],
-        slicing_specs=[tfma.SlicingSpec()]
-        + [tfma.SlicingSpec(feature_keys=[name]) for name in config.slices],
-        metrics_specs=[specs],
-        options=tfma.Options(
-            include_default_metrics={"value": False},
-            compute_confidence_intervals={"value": config.confidence_intervals},
-        ),
     )
 
 

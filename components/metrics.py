@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -19,6 +21,9 @@ from models.metrics import Metric
 from models.metrics import MetricContract
 from models.metrics import evaluate
 from models.metrics import parse_metric
+from models.metrics.full import as_lists
+from models.recommend import RANKS
+from models.serving import SCORES
 
 Sums = np.ndarray
 """`[2, n_metrics]` float64: sums of values times weights, and of weights."""
@@ -61,7 +66,7 @@ def _computations(
 
 
 class PerList(metric_types.Preprocessor):
-    """Computes the metrics of one list from its label and scores, before slicing."""
+    """Computes the metrics of one list from its label, scores and ranks, before slicing."""
 
     def __init__(self, names: tuple[str, ...], contract: str, model_name: str) -> None:
         super().__init__(name=f"ranking metrics of {model_name or 'the model'}")
@@ -73,15 +78,37 @@ class PerList(metric_types.Preprocessor):
         labels = _floats(inputs.get_labels(self._model_name))
         # Labels and scores are padded to the longest list of a batch; the last label tells.
         size = np.flatnonzero(labels >= 0).max(initial=-1) + 1
-        scores = _floats(inputs.get_predictions(self._model_name))
+        outputs = inputs.get_predictions(self._model_name)
+        if not isinstance(outputs, Mapping):  # that of a signature with one output
+            outputs = {SCORES: outputs}
         weights = np.ones_like(labels)
         if any(parse_metric(name).weighted for name in self._names):
             weights = _floats(inputs.get_example_weights(self._model_name))
-        values, counts = _evaluator(self._names, self._contract)(
-            scores[:size], labels[:size], weights[:size]
-        )
-        values, counts = values.numpy().astype(np.float64), counts.numpy().astype(np.float64)
-        yield np.stack([values * counts, counts])
+        columns = {name: _floats(output)[:size] for name, output in outputs.items()}
+        yield self._sums(columns, labels[:size], weights[:size])
+
+    def _sums(
+        self, outputs: dict[str, np.ndarray], labels: np.ndarray, weights: np.ndarray
+    ) -> Sums:
+        metrics = [parse_metric(name) for name in self._names]
+        full = np.array([metric.full for metric in metrics])
+        found = np.zeros((2, len(metrics)))
+        scores = outputs[SCORES]
+        if not full.all():
+            run = _evaluator(tuple(m for m in metrics if not m.full), self._contract)
+            found[:, ~full] = run(scores, labels, weights)
+        if full.any():
+            over_all = tuple(metric for metric in metrics if metric.full)
+            [ranked], [at_ranks] = as_lists([outputs[RANKS]], [labels], metrics=over_all)
+            if np.isnan(scores).any():  # no rank comes of that
+                ranked = np.full_like(ranked, np.nan)
+            run = _evaluator(
+                tuple(dataclasses.replace(metric, full=False) for metric in over_all),
+                self._contract,
+            )
+            found[:, full] = run(ranked, at_ranks, np.ones_like(at_ranks))
+        values, counts = found
+        return np.stack([values * counts, counts])
 
 
 def _floats(values: Any) -> np.ndarray:
@@ -89,8 +116,9 @@ def _floats(values: Any) -> np.ndarray:
 
 
 @functools.lru_cache
-def _evaluator(names: tuple[str, ...], contract: str) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    metrics: list[Metric] = [parse_metric(name) for name in names]
+def _evaluator(
+    metrics: tuple[Metric, ...], contract: str
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     conventions = plain.from_json(MetricContract, contract)
 
     @tf.function(input_signature=[tf.TensorSpec([None])] * 3)

@@ -15,6 +15,7 @@ from data.features import FeatureSpec
 from data.features import Scope
 from data.interactions.options import Labels
 from data.readers import Format
+from models import recommend
 from models import registry
 from models.metrics import MetricContract
 from models.metrics import check_pipeline_metrics
@@ -144,6 +145,16 @@ class EvaluationConfig:
             )
 
     @property
+    def full_metrics(self) -> tuple[str, ...]:
+        """The metrics over a whole catalogue; the Evaluator alone computes them."""
+        return tuple(name for name in self.metrics if parse_metric(name).full)
+
+    @property
+    def training_metrics(self) -> tuple[str, ...]:
+        """The metrics that are computed in training as well."""
+        return tuple(name for name in self.metrics if name not in self.full_metrics)
+
+    @property
     def metric_contract(self) -> MetricContract:
         """The conventions behind the numbers."""
         return preset(self.contract)
@@ -193,12 +204,18 @@ class Config:
         check_search(self.tuner, self.model.family, self.model.settings, self.train)
         self.examples.require(self.features)
         self._check_negatives()
+        self._check_catalogue()
         check_pipeline_metrics(self.evaluation.metrics, weight=self.features.weight)
         context = [f.name for f in self.features.features if f.scope is Scope.CONTEXT]
         for name in self.evaluation.slices:
             if name not in context:
                 near = did_you_mean(name, context)
                 raise InputError(f"evaluation.slices: '{name}' is no context feature.{near}")
+        if self.train.metric in self.evaluation.full_metrics:
+            raise InputError(
+                f"train.metric: '{self.train.metric}' is computed by the Evaluator alone; expected"
+                " one without 'full_'"
+            )
         if self.train.metric not in (LOSS, *self.evaluation.metrics):
             near = did_you_mean(self.train.metric, self.evaluation.metrics)
             raise InputError(
@@ -227,6 +244,24 @@ class Config:
                 "examples.interactions has positives only (labels = 'implicit'); the table"
                 " 'train.negatives' must say what they are learned against"
             )
+
+    def _check_catalogue(self) -> None:
+        if self.examples.interactions:
+            recommend.check(self.features)
+        across = registry.family(self.model.family).across_list
+        for name in self.evaluation.full_metrics:
+            where = f"evaluation.metrics: '{name}'"
+            if not self.examples.interactions:
+                raise InputError(f"{where} needs a catalogue, which examples.interactions gives")
+            if across:
+                raise InputError(
+                    f"{where} scores every item by itself; family '{self.model.family}' looks"
+                    " across the list"
+                )
+            if not self.serving.history:
+                raise InputError(
+                    f"{where} leaves out what a user has already; it needs serving.history = true"
+                )
 
     def _check_model(self) -> None:
         family = registry.family(self.model.family)

@@ -170,7 +170,7 @@ def _trainer_config(config: Config) -> dict[str, object]:
         "per_document": config.serving.per_document,
         "history": config.serving.history,
         "user": interactions.user_column if interactions else "",
-        "metrics": list(config.evaluation.metrics),
+        "metrics": list(config.evaluation.training_metrics),
         "contract": plain.to_json(config.evaluation.metric_contract),
         "state_dir": config.pipeline.training_folder,
         "code": code_fingerprint(config.model.family),

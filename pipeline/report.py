@@ -160,6 +160,8 @@ def _verdict(
     metrics = table(header, _metrics(config.evaluation.metrics, overall, baseline))
     contract = config.evaluation.metric_contract.describe()
     yield f"metrics over split '{config.examples.evaluation_split}' ({contract})\n{metrics}"
+    if warning := evaluation.disagreement(candidate, config.evaluation.metrics):
+        yield warning
     by_slice = [s for s in candidate if s.key]
     if by_slice:
         yield table(["slice", *config.evaluation.thresholds], _slices(by_slice, config))

@@ -54,10 +54,21 @@ def evaluate_full(
     for metric in metrics:
         if not metric.full:
             raise ValueError(f"metrics: {metric.name} is none over the full catalogue")
-    at_ranks = placed(ranks, labels, topn=max((metric.topn or 1 for metric in metrics), default=1))
-    scores = np.broadcast_to(-np.arange(at_ranks.shape[1], dtype=np.float32), at_ranks.shape)
+    scores, at_ranks = as_lists(ranks, labels, metrics=metrics)
     sampled = [dataclasses.replace(metric, full=False) for metric in metrics]
     return evaluate(scores, at_ranks, metrics=sampled, contract=contract)
+
+
+def as_lists(
+    ranks: ArrayLike, labels: ArrayLike, *, metrics: Sequence[Metric]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Returns scores and labels of lists that these metrics value as they do the catalogue.
+
+    Both are `[batch_size, n]`, where n grows with the largest cut-off; see `evaluate_full`.
+    """
+    at_ranks = placed(ranks, labels, topn=max((metric.topn or 1 for metric in metrics), default=1))
+    scores = -np.arange(at_ranks.shape[1], dtype=np.float32)
+    return np.broadcast_to(scores, at_ranks.shape), at_ranks
 
 
 def placed(ranks: ArrayLike, labels: ArrayLike, *, topn: int) -> NDArray[np.float32]:

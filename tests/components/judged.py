@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,11 @@ def lists() -> Lists:
     return found
 
 
+def of_lists(model: tf.keras.Model) -> serving.Exportable:
+    """Returns a model that ranks lists."""
+    return serving.Servable(model, Transformed(), transformed_spec())
+
+
 @dataclasses.dataclass(frozen=True)
 class Verdict:
     """The folder with the evaluation, and whether the model was blessed."""
@@ -62,15 +68,20 @@ class Verdict:
 
 
 def judge(
-    folder: Path, config: EvaluationConfig, *, factor: float, baseline: float | None = None
+    folder: Path,
+    config: EvaluationConfig,
+    *,
+    factor: float,
+    baseline: float | None = None,
+    publish: Callable[[tf.keras.Model], serving.Exportable] = of_lists,
 ) -> Verdict:
     """Runs TFX's Evaluator on the model of that factor, and on a blessed one before it."""
     folder.mkdir()
     examples, schema = _examples(folder / "examples"), _schema(folder / "schema")
     inputs = {"examples": [examples], "schema": [schema]}
-    inputs["model"] = [_model(folder / "model", factor)]
+    inputs["model"] = [_model(folder / "model", publish(Priced(factor)))]
     if baseline is not None:
-        inputs["baseline_model"] = [_model(folder / "baseline", baseline)]
+        inputs["baseline_model"] = [_model(folder / "baseline", publish(Priced(baseline)))]
     evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
     context = base_beam_executor.BaseBeamExecutor.Context(
@@ -106,8 +117,7 @@ def _schema(folder: Path) -> standard_artifacts.Schema:
     return artifact
 
 
-def _model(folder: Path, factor: float) -> standard_artifacts.Model:
-    servable = serving.Servable(Priced(factor), Transformed(), transformed_spec())
+def _model(folder: Path, servable: serving.Exportable) -> standard_artifacts.Model:
     serving.export(servable, folder / "Format-Serving", warmup=[])
     artifact = standard_artifacts.Model()
     artifact.uri = str(folder)

@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 from tfx.components.evaluator import executor
 from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
 
 from components import evaluator
 from data import plain
 from data.features import Feature
 from data.features import FeatureSpec
+from models import recommend
 from models import serving
+from pipeline.config import EvaluationConfig
+from pipeline.config import Threshold
 
 SPEC = FeatureSpec(columns=(Feature("price"), Feature("clicks")))
 
@@ -50,3 +54,39 @@ def test_baseline_is_kept_if_it_can_judge(
     assert seen == [inputs if kept else {**inputs, "baseline_model": []}]
     message = "the model blessed before is gone or reads other columns: judged without it\n"
     assert capsys.readouterr().out == ("" if kept else message)
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "list_id", "reason"),
+    [
+        (True, "user", ""),
+        (True, "visitor", "is gone or reads other columns"),
+        (False, "user", "has no catalogue"),
+    ],
+)
+def test_ranks_need_a_catalogue_and_the_ids(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    catalogue: bool,
+    list_id: str,
+    reason: str,
+) -> None:
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr(executor.Executor, "Do", lambda self, inputs, *rest: seen.append(inputs))
+    models = []
+    for name, user in (("candidate", "user"), ("before", list_id)):
+        found = model(tmp_path / name, "price")
+        extra = tmp_path / name / "Format-Serving" / serving.EXTRA
+        spec = FeatureSpec((Feature("price"),), list_id=user, document_id="item")
+        (extra / serving.SPEC_FILE).write_text(plain.to_json(spec))
+        if catalogue:
+            (extra / recommend.CATALOGUE_FILE).write_text("{}")
+        models.append(found)
+    config = EvaluationConfig({"mrr": Threshold(at_least=0.0)}, ("mrr", "full_mrr@10"))
+    settings = proto_utils.proto_to_json(evaluator.eval_config(config, spec))
+    inputs = {"model": models[:1], "baseline_model": models[1:]}
+    evaluator.Executor().Do(inputs, {}, {"eval_config": settings})
+    assert seen == [{**inputs, "baseline_model": []} if reason else inputs]
+    message = f"the model blessed before {reason}: judged without it\n" if reason else ""
+    assert capsys.readouterr().out == message

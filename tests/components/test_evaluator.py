@@ -11,6 +11,7 @@ import tensorflow_model_analysis as tfma
 from components import evaluator
 from components.metrics import RankingMetrics
 from data import plain
+from models import recommend
 from models import serving
 from models.metrics import PRESETS
 from models.metrics import MetricContract
@@ -38,6 +39,12 @@ def test_the_model_is_asked_for_stored_lists() -> None:
     [model] = settings().model_specs
     assert (model.signature_name, model.label_key) == (serving.COLUMNAR, "grade")
     assert model.padding_options.label_float_padding == -1.0
+
+
+def test_ranks_are_asked_for_where_a_metric_needs_them() -> None:
+    config = EvaluationConfig({"ndcg@10": Threshold(at_least=0.5)}, ("ndcg@10", "full_ndcg@10"))
+    [model] = evaluator.eval_config(config, SPEC).model_specs
+    assert model.signature_name == recommend.EVALUATE
 
 
 def test_the_metrics_are_ours_under_the_contract() -> None:

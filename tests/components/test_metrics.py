@@ -106,6 +106,21 @@ def test_one_computation_gives_all_metrics_of_a_model() -> None:
     ]
 
 
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_broken_score_has_no_rank(broken: bool) -> None:
+    names = ("full_mrr@5", "mrr", "full_hit_rate@1")
+    per_list = metrics_lib.PerList(names, plain.to_json(MetricContract()), "")
+    scores = np.array([np.nan if broken else 3.0, 2.0, 9.0])
+    extracts = {
+        "labels": np.array([0.0, 1.0, -1.0]),
+        "predictions": {"scores": scores, "ranks": np.array([2, 4, 0])},
+    }
+    [(values, weights)] = per_list.process(extracts)
+    expected = [np.nan] * 3 if broken else [1 / 4, 1 / 2, 0]
+    np.testing.assert_allclose(values, expected)
+    np.testing.assert_array_equal(weights, [1, 1, 1])
+
+
 @pytest.mark.parametrize("parts", [[[0, 1, 2]], [[0], [1, 2]], [[0], [], [2, 1]]])
 def test_means_do_not_depend_on_how_the_lists_were_spread(parts: list[list[int]]) -> None:
     """Each list has `[values times weights, weights]` of two metrics; none counts for the other."""

@@ -17,6 +17,8 @@ from data.features import Feature
 from data.features import FeatureSpec
 from data.features import Scope
 from models import recommend
+from models import registry
+from models import retrieval
 from models import serving
 from tests.models import families
 from tests.models.catalogues import HISTORY
@@ -30,9 +32,7 @@ from tests.models.catalogues import requests
 from tests.models.catalogues import servable
 from tests.samples import stored
 
-ALONE = [
-    name for name in sorted(families.SETTINGS) if not families.registry.family(name).across_list
-]
+ALONE = [name for name in sorted(families.SETTINGS) if not registry.family(name).across_list]
 LISTS = [[3, 5, 0, 7], [1], [20, 2, 21, 22, 19], [5, 6], list(range(N_ITEMS))]
 SEEN = [HISTORY.get(user, []) for user in USERS]
 
@@ -80,7 +80,7 @@ def raw_columns() -> dict[str, tf.Tensor]:
     return strings | {"user_id": tf.constant(contexts()["user_id"])}
 
 
-@pytest.mark.parametrize("rows", [1, 5 * 4, recommend.retrieval.ROWS])
+@pytest.mark.parametrize("rows", [1, 5 * 4, retrieval.ROWS])
 @pytest.mark.parametrize("k", [1, 6, N_ITEMS, 99])
 def test_the_best_of_the_catalogue_come_first(folder: Path, rows: int, k: int) -> None:
     """Equal scores keep the catalogue's order; who has 20 of 23 items gets 3 and padding."""
@@ -125,7 +125,7 @@ def test_clients_without_protobuf_get_the_same(folder: Path) -> None:
         np.testing.assert_array_equal(found[name], expected)
 
 
-@pytest.mark.parametrize("rows", [1, 5 * 4, recommend.retrieval.ROWS])
+@pytest.mark.parametrize("rows", [1, 5 * 4, retrieval.ROWS])
 def test_ranks_are_those_among_all_items_that_the_user_lacks(folder: Path, rows: int) -> None:
     signatures = matched(folder, rows)
     scores = every_score(signatures[serving.COLUMNAR])
