@@ -104,9 +104,7 @@ def _modelling(
         "examples": transform_node.outputs["transformed_examples"],
         "transform_graph": transform_node.outputs["transform_graph"],
         "schema": schema,
-        "train_args": trainer_pb2.TrainArgs(
-            splits=[name for name in config.examples.learned_splits if name != VALIDATION]
-        ),
+        "train_args": trainer_pb2.TrainArgs(splits=list(config.examples.training_splits)),
         "eval_args": trainer_pb2.EvalArgs(splits=[VALIDATION]),
     }
     search, best = [], None

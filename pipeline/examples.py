@@ -135,7 +135,12 @@ class ExamplesConfig:
     @property
     def learned_splits(self) -> tuple[str, ...]:
         """The splits that the Trainer reads."""
-        return (TRAIN, VALIDATION, CATALOGUE) if self.interactions else (TRAIN, VALIDATION)
+        return (*self.training_splits, VALIDATION)
+
+    @property
+    def training_splits(self) -> tuple[str, ...]:
+        """Those of them that it trains on."""
+        return (TRAIN, CATALOGUE) if self.interactions else (TRAIN,)
 
     def require(self, features: FeatureSpec) -> None:
         """Raises InputError where the logs cannot have these features."""

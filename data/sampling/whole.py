@@ -6,6 +6,7 @@ over all draws. For models that score all pairs by a product of matrices this is
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -14,6 +15,7 @@ from data import columnar
 from data import dataset
 from data.dataset import Batch
 from data.dataset import Counts
+from data.dataset import Inputs
 from data.features import Scope
 from data.sampling.catalogue import Catalogue
 from data.sampling.catalogue import identifiers
@@ -62,37 +64,35 @@ def training(
       seed: Fixes the order.
       shard: Into how many parts the users are divided, and which of them is wanted.
     """
+    catalogue.look_up(catalogue.ids[:1])  # makes its index outside the pipeline's graph
+    lists = dataset.read(files).shard(*shard).cache()
+    lists = lists.shuffle(100_000, seed=seed, reshuffle_each_iteration=True)
+    to_batch = functools.partial(
+        _batch, transformed=transformed, catalogue=catalogue, per_positive=per_positive
+    )
+    if not static:
+        return lists.batch(batch_size).repeat().map(to_batch).prefetch(2)
+    batches = lists.repeat().batch(batch_size, drop_remainder=True).map(to_batch)
+    return batches.map(functools.partial(_fix, items=catalogue, batch_size=batch_size)).prefetch(2)
+
+
+def _batch(
+    serialized: tf.Tensor, *, transformed: TransformedSpec, catalogue: Catalogue, per_positive: int
+) -> Batch:
     user, item = identifiers(transformed.spec)
     context = [column for column in transformed.columns if column.scope is Scope.CONTEXT]
     label = transformed.spec.label
-    catalogue.look_up(catalogue.ids[:1])  # makes its index outside the pipeline's graph
-
-    def to_batch(serialized: tf.Tensor) -> Batch:
-        columns = (*context, user, item)
-        tensors = columnar.parse(serialized, columns, labels=(label,), suffix=TRANSFORM_SUFFIX)
-        items = tensors[item.name]
-        places = tf.stack([items.value_rowids(), catalogue.look_up(items.flat_values)], axis=1)
-        shape = [items.nrows(), catalogue.size]
-        ones = tf.ones_like(tensors[label].flat_values)
-        positive = tf.scatter_nd(places, ones, shape) > 0
-        labels = tf.tensor_scatter_nd_max(tf.zeros(shape), places, tensors[label].flat_values)
-        weights = _weights(positive, per_positive)
-        inputs = {column.name: tensors[column.name] for column in context} | catalogue.columns
-        inputs = {name: _fix(tensor, static) for name, tensor in inputs.items()}
-        if static:
-            labels, weights = (tf.ensure_shape(x, [batch_size, None]) for x in (labels, weights))
-            for column in context:
-                shape = [batch_size, column.width]
-                inputs[column.name] = tf.ensure_shape(inputs[column.name], shape)
-        return inputs | {PAIR_WEIGHT: weights}, labels, weights
-
-    lists = dataset.read(files).shard(*shard).cache()
-    lists = lists.shuffle(100_000, seed=seed, reshuffle_each_iteration=True)
-    if static:
-        batches = lists.repeat().batch(batch_size, drop_remainder=True)
-    else:
-        batches = lists.batch(batch_size).repeat()
-    return batches.map(to_batch).prefetch(2)
+    tensors = columnar.parse(
+        serialized, (*context, user, item), labels=(label,), suffix=TRANSFORM_SUFFIX
+    )
+    items, grades = tensors[item.name], tensors[label].flat_values
+    places = tf.stack([items.value_rowids(), catalogue.look_up(items.flat_values)], axis=1)
+    shape = [items.nrows(), catalogue.size]
+    positive = tf.scatter_nd(places, tf.ones_like(grades), shape) > 0
+    weights = _weights(positive, per_positive)
+    inputs = {column.name: tensors[column.name] for column in context} | catalogue.columns
+    labels = tf.tensor_scatter_nd_max(tf.zeros(shape), places, grades)
+    return inputs | {PAIR_WEIGHT: weights}, labels, weights
 
 
 def _weights(positive: tf.Tensor, per_positive: int) -> tf.Tensor:
@@ -104,5 +104,14 @@ def _weights(positive: tf.Tensor, per_positive: int) -> tf.Tensor:
     return tf.math.divide_no_nan(weights, tf.reduce_mean(weights))
 
 
-def _fix(tensor: tf.Tensor, static: bool) -> tf.Tensor:
-    return tf.cast(tensor, tf.int32) if static and tensor.dtype == tf.int64 else tensor
+def _fix(
+    inputs: Inputs, labels: tf.Tensor, weights: tf.Tensor, *, items: Catalogue, batch_size: int
+) -> Batch:
+    """Returns the batch with shapes known to the graph; TPUs have no 64-bit ids."""
+    found = {}
+    for name, tensor in inputs.items():
+        tensor = tf.cast(tensor, tf.int32) if tensor.dtype == tf.int64 else tensor
+        rows = items.size if name in items.columns else batch_size
+        found[name] = tf.ensure_shape(tensor, [rows, *tensor.shape[1:]])
+    shape = [batch_size, items.size]
+    return found, tf.ensure_shape(labels, shape), tf.ensure_shape(weights, shape)
