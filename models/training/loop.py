@@ -27,6 +27,7 @@ from models.training.progress import SignOfLife
 from models.training.progress import State
 from models.training.progress import Validate
 from models.training.progress import say
+from models.training.progress import say_nothing
 
 Batches = Callable[[tf.distribute.InputContext], tf.data.Dataset]
 
@@ -86,7 +87,8 @@ def train(
 ) -> tuple[tf.keras.Model, TrainResult]:
     """Trains a model and returns it with the weights of its best epoch.
 
-    The model returned computes in float32, with shapes as they come, on this process alone.
+    The model returned computes in float32, with shapes as they come, on this process alone. One
+    that has nothing to learn is validated once.
 
     Args:
       build: Builds the model, with static shapes or without.
@@ -104,6 +106,8 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     steps, per_call = steps_per_epoch(config, data.counts), steps_per_call(config, data.counts)
     trained, local = _models(build, data, config, strategy)
+    learns = bool(trained.trainable_variables)
+    config = config if learns else dataclasses.replace(config, epochs=1)
     with strategy.scope():
         loss = objective() if objective else objective_of(config, data.label)
         _compile(trained, config, loss, steps_per_call=per_call, total_steps=steps * config.epochs)
@@ -117,9 +121,11 @@ def train(
         epoch_size=_epoch_size(config, data.counts),
         agree=strategy_lib.agreement(strategy),
         chief=chief,
-        report=report,
+        report=report if learns else say_nothing,
     )
-    if not progress.done:
+    if not learns:
+        _measure(progress, config, report)
+    elif not progress.done:
         followers = [*_callbacks(progress, config, log_dir, report), *callbacks]
         batches = _stacked(data.batches, config, per_call) if config.packed else data.batches
         _fit(trained, batches, config, steps, progress.state.epochs, followers)
@@ -161,6 +167,13 @@ def _fit(
         verbose=0,
         callbacks=callbacks,
     )
+
+
+def _measure(progress: Progress, config: TrainConfig, report: Report) -> None:
+    if not progress.done:
+        progress.on_epoch_begin(0)
+        progress.on_epoch_end(0)
+    report(f"nothing to learn  {config.metric} {progress.state.metric(config):.4f}")
 
 
 def _stacked(batches: Batches, config: TrainConfig, steps: int) -> Batches:
