@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     score.add_argument("--input", required=True, help="ELWC TFRecord or JSON lines")
     score.add_argument("--top", type=int, help="documents to print per list (default: all)")
     score.add_argument("--json", action="store_true", help="print JSON lines")
+    _add_recommend(commands.add_parser("recommend", help="recommend items to users with a model"))
     explain = commands.add_parser("explain", help="draw what each feature adds to the scores")
     explain.add_argument("--model", required=True, help="as score takes it, of family gam")
     explain.add_argument("--input", required=True, help="ELWC TFRecord or JSON lines")
@@ -54,6 +55,19 @@ def parser() -> argparse.ArgumentParser:
         _add_config(command)
         command.add_argument("--models", help="the folder of versions (default: push.base)")
     return top
+
+
+def _add_recommend(recommend: argparse.ArgumentParser) -> None:
+    _add_config(recommend)
+    recommend.add_argument("--model", help="as score takes it (default: push.base)")
+    whom = recommend.add_mutually_exclusive_group()
+    whom.add_argument("--user", nargs="+", metavar="ID", help="for whom (default: lines of stdin)")
+    whom.add_argument("--input", help="JSON lines or ELWC TFRecord of users with their columns")
+    recommend.add_argument("--k", type=int, default=10, help="items for each (default: 10)")
+    recommend.add_argument(
+        "--include-seen", action="store_true", help="also what users have in the training data"
+    )
+    recommend.add_argument("--json", action="store_true", help="print JSON lines, not CSV")
 
 
 def _add_config(command: argparse.ArgumentParser) -> None:

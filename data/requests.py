@@ -32,25 +32,28 @@ _LARGEST_FLOAT = 3.4028234663852886e38
 """The largest 32-bit float."""
 
 
-def read_requests(path: Path, spec: FeatureSpec) -> Iterator[tuple[str, bytes]]:
+def read_requests(
+    path: Path, spec: FeatureSpec, *, documents: bool = True
+) -> Iterator[tuple[str, bytes]]:
     """Yields where each request stands, for messages, and the request as a serialized ELWC.
 
     Args:
       path: JSON lines or TFRecord, plain or gzip; its content tells which.
       spec: The columns that requests have.
+      documents: As in `from_json`.
 
     Raises:
       InputError: The file cannot be read or holds no request, or a JSON line is wrong.
     """
     empty = True
-    for place, request in _read(path, spec):
+    for place, request in _read(path, spec, documents=documents):
         empty = False
         yield f"{path}: {place}", request
     if empty:
         raise InputError(f"{path}: found no request, expected JSON lines or a TFRecord file")
 
 
-def _read(path: Path, spec: FeatureSpec) -> Iterator[tuple[str, bytes]]:
+def _read(path: Path, spec: FeatureSpec, *, documents: bool) -> Iterator[tuple[str, bytes]]:
     try:
         with path.open("rb") as file:
             zipped = file.read(len(_GZIP)) == _GZIP
@@ -65,7 +68,7 @@ def _read(path: Path, spec: FeatureSpec) -> Iterator[tuple[str, bytes]]:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     place = f"line {number}"
-                    yield place, from_json(line, spec, f"{path}: {place}")
+                    yield place, from_json(line, spec, f"{path}: {place}", documents=documents)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: cannot be read: {reason}") from error
@@ -81,13 +84,14 @@ def _records(path: Path, compression: str) -> Iterator[tuple[str, bytes]]:
         raise InputError(f"{path}: record {number + 1}: found damaged data") from None
 
 
-def from_json(line: str | bytes, spec: FeatureSpec, where: str) -> bytes:
+def from_json(line: str | bytes, spec: FeatureSpec, where: str, *, documents: bool = True) -> bytes:
     """Returns one JSON request as a serialized ELWC.
 
     Args:
       line: The request.
       spec: The columns that it has.
       where: The place for messages.
+      documents: Whether documents are asked about; else they are not looked at.
 
     Raises:
       InputError: The request breaks a rule; the text names document, column, what was found and
@@ -98,14 +102,14 @@ def from_json(line: str | bytes, spec: FeatureSpec, where: str) -> bytes:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: found no JSON: {error}") from None
     _check_keys(request, where)
-    documents = request.get("documents")
-    if not isinstance(documents, list) or not documents:
-        _refuse(f"{where}: documents", documents, "an array of at least one document")
+    rows = request.get("documents") if documents else []
+    if documents and (not isinstance(rows, list) or not rows):
+        _refuse(f"{where}: documents", rows, "an array of at least one document")
     return elwc_writer.encode(
         _columns(request.get("context", {}), spec, Scope.CONTEXT, f"{where}: context"),
         [
             _columns(document, spec, Scope.DOCUMENT, f"{where}: document {place}")
-            for place, document in enumerate(documents, start=1)
+            for place, document in enumerate(rows, start=1)
         ],
         dtypes(spec),
     )

@@ -144,7 +144,7 @@ class CatalogueServable(tf.Module):
             tf.TensorSpec([], tf.int32, name=K),
             tf.TensorSpec([None], tf.bool, name=EXCLUDE_SEEN),
         )
-        columns = self._request_columns()
+        columns = _context_features(with_optional_id(spec, self._user))
 
         @tf.function(input_signature=[strings, *asked])
         def recommend(
@@ -171,14 +171,6 @@ class CatalogueServable(tf.Module):
     @property
     def _context_columns(self) -> list[Feature]:
         return [c for c in self.transformed.columns if c.scope is Scope.CONTEXT]
-
-    def _request_columns(self) -> list[Feature]:
-        """The context columns of a request; the user's id may be left out of one of its places."""
-        mine = self._user
-        if mine and mine.default is None:
-            mine = dataclasses.replace(mine, default="" if mine.dtype is DType.STRING else -1)
-        columns = _context_features(self.transformed.spec)
-        return [mine if mine and column.name == mine.name else column for column in columns]
 
     def _identified(self, rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Completes the user's id where it is given in one of its places only."""
@@ -234,6 +226,18 @@ def user_feature(spec: FeatureSpec, name: str) -> Feature | None:
         if feature.name == name and context and feature.dtype is not DType.FLOAT:
             return feature
     return None
+
+
+def with_optional_id(spec: FeatureSpec, user: Feature | None) -> FeatureSpec:
+    """Returns the spec in which the user's id may be left out of the feature that repeats it."""
+    if user is None or user.default is not None:
+        return spec
+    default = "" if user.dtype is DType.STRING else -1
+    columns = tuple(
+        dataclasses.replace(feature, default=default) if feature.name == user.name else feature
+        for feature in spec.features
+    )
+    return dataclasses.replace(spec, columns=columns)
 
 
 def _context_features(spec: FeatureSpec) -> list[Feature]:

@@ -113,11 +113,16 @@ def load(model: str | os.PathLike[str], signature: str) -> tuple[FeatureSpec, An
     Raises:
       InputError: The model cannot be loaded, or has no such signature.
     """
-    folder = _newest(Path(model))
+    folder = newest(Path(model))
     return _read_spec(folder), _load(folder, signature)
 
 
-def _newest(folder: Path) -> Path:
+def newest(folder: Path) -> Path:
+    """Returns the SavedModel's folder: this one, or a store's newest live version.
+
+    Raises:
+      InputError: There is none.
+    """
     candidates = [folder, *(v.path for v in versions.versions(folder) if v.live)]
     for candidate in candidates:
         if (candidate / "saved_model.pb").is_file():

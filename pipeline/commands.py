@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,6 +65,31 @@ def score(options: argparse.Namespace) -> None:
         print(scoring.to_json(ranked) if options.json else scoring.render(ranked))
 
 
+def recommend(options: argparse.Namespace) -> None:
+    """Recommends items to users: named ones, those of a file, or of the standard input."""
+    from models import recommending
+
+    if options.user:
+        requests = recommending.of_users(options.user)
+    elif options.input:
+        requests = recommending.of_file(Path(options.input))
+    else:
+        requests = recommending.of_lines(sys.stdin)
+    found = recommending.recommend(
+        options.model or decode.load(options.config).push.base,
+        requests,
+        k=options.k,
+        include_seen=options.include_seen,
+    )
+    if not options.json:
+        print(",".join(recommending.HEADER))
+    for recommended in found:
+        if options.json:
+            print(recommending.to_json(recommended))
+        else:
+            print(recommending.to_csv(recommended), end="")
+
+
 def explain(options: argparse.Namespace) -> None:
     """Draws what each feature adds to the scores of an additive model."""
     from models import curves
@@ -117,6 +143,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "check": check,
     "configs": configs,
     "explain": explain,
+    "recommend": recommend,
     "rollback": rollback,
     "run": run,
     "score": score,
