@@ -106,12 +106,10 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     steps, per_call = steps_per_epoch(config, data.counts), steps_per_call(config, data.counts)
     trained, local = _models(build, data, config, strategy)
-    learns = bool(trained.trainable_variables)
-    config = config if learns else dataclasses.replace(config, epochs=1)
+    config = config if trained.trainable_variables else dataclasses.replace(config, epochs=1)
     with strategy.scope():
         loss = objective() if objective else objective_of(config, data.label)
         _compile(trained, config, loss, steps_per_call=per_call, total_steps=steps * config.epochs)
-    state_dir.mkdir(parents=True, exist_ok=True)
     progress = Progress(
         trained,
         local,
@@ -121,13 +119,13 @@ def train(
         epoch_size=_epoch_size(config, data.counts),
         agree=strategy_lib.agreement(strategy),
         chief=chief,
-        report=report if learns else say_nothing,
+        report=report if trained.trainable_variables else say_nothing,
     )
-    if not learns:
+    if not trained.trainable_variables:
         _measure(progress, config, report)
     elif not progress.done:
+        batches = _stacked(data.batches, config, per_call)
         followers = [*_callbacks(progress, config, log_dir, report), *callbacks]
-        batches = _stacked(data.batches, config, per_call) if config.packed else data.batches
         _fit(trained, batches, config, steps, progress.state.epochs, followers)
     progress.close()
     return local, result_of(progress.state, config)
@@ -177,6 +175,8 @@ def _measure(progress: Progress, config: TrainConfig, report: Report) -> None:
 
 
 def _stacked(batches: Batches, config: TrainConfig, steps: int) -> Batches:
+    if not config.packed:
+        return batches
     size = config.batch_size
     return lambda context: packed.stack(batches(context), steps=steps, batch_size=size)
 

@@ -107,6 +107,7 @@ class Progress(tf.keras.callbacks.Callback):
         self._config, self._report, self._agree = config, report, agree
         self._epoch_size, self._chief = epoch_size, chief
         self._file, self._started = state_dir / STATE, 0.0
+        state_dir.mkdir(parents=True, exist_ok=True)
         # All workers must save, since some weights are read from all of them at once.
         self._dir = state_dir if chief else Path(tempfile.mkdtemp())
         self.state = State()
