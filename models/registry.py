@@ -23,6 +23,7 @@ from models import gam
 from models import mf
 from models import multi_task
 from models import ncf
+from models import ncf_settings
 from models.ranker import Outputs
 from models.ranker import Stage
 
@@ -60,11 +61,13 @@ FAMILIES: Mapping[str, Family] = {
     "dnn": Family(dnn.DnnConfig, dnn.DnnRanker),
     "feature": Family(baseline.FeatureConfig, baseline.FeatureRanker),
     "gam": Family(gam.GamConfig, gam.GamRanker),
-    "gmf": Family(ncf.GmfConfig, ncf.GmfRanker),
+    "gmf": Family(ncf_settings.GmfConfig, ncf.GmfRanker),
     "mf": Family(mf.MfConfig, mf.MfRanker),
-    "mlp": Family(ncf.MlpConfig, ncf.MlpRanker),
+    "mlp": Family(ncf_settings.MlpConfig, ncf.MlpRanker),
     "multi_task": Family(multi_task.MultiTaskConfig, multi_task.MultiTaskRanker),
-    "neumf": Family(ncf.NeumfConfig, ncf.NeumfRanker, stages=ncf.stages, join=ncf.join),
+    "neumf": Family(
+        ncf_settings.NeumfConfig, ncf.NeumfRanker, stages=ncf_settings.stages, join=ncf.join
+    ),
 }
 
 
