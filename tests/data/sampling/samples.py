@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,10 @@ from data.features import Feature
 from data.features import FeatureSpec
 from data.features import Scope
 from data.features import Transform
+from data.sampling import NegativeKind
+from data.sampling import Negatives
+from data.sampling import batches
+from data.sampling.catalogue import Catalogue
 from data.transformed import MASK
 from data.transformed import NUMERIC
 from data.transformed import TRANSFORM_SUFFIX
@@ -31,6 +36,11 @@ SPEC = FeatureSpec(
 )
 TRANSFORMED = TransformedSpec(SPEC, {"user": 100, "item": 1000})
 NAME = NUMERIC[Scope.DOCUMENT]
+
+N_ITEMS = 30
+"""The size of the catalogue."""
+SIZES = (5, 29, 12, 1, 30, 3, 20, 8, 15, 28, 2)
+"""How many of its items each user likes: one of them all."""
 
 Likes = Mapping[int, Sequence[int]]
 Drawn = dict[tuple[int, int], list[int]]
@@ -101,6 +111,17 @@ def drawn(batches: tf.data.Dataset, positives: int, epochs: int = 1) -> list[Dra
     raise AssertionError("the batches end")
 
 
+def order(found: tf.data.Dataset, lists: int) -> list[tuple[int, int]]:
+    """User and positive of so many lists."""
+    pairs: list[tuple[int, int]] = []
+    for inputs, _ in found:
+        users, items = inputs["user"][:, 0].numpy() - 1, inputs["item"][:, 0, 0].numpy() - 1
+        pairs += zip(users.tolist(), items.tolist(), strict=True)
+        if len(pairs) >= lists:
+            break
+    return pairs[:lists]
+
+
 def chi_square_limit(degrees: int) -> float:
     """The 99.9 % quantile of chi-square by the cube of Wilson and Hilferty (1931).
 
@@ -108,3 +129,20 @@ def chi_square_limit(degrees: int) -> float:
     """
     spread = 2 / (9 * degrees)
     return degrees * (1 - spread + 3.0902 * spread**0.5) ** 3
+
+
+LIKES = random_likes(1, N_ITEMS, SIZES)
+TOTAL = sum(SIZES)
+
+
+def training(
+    files: list[str],
+    catalogue: Catalogue,
+    kind: NegativeKind = NegativeKind.UNIFORM,
+    *,
+    n: int = 3,
+    **settings: Any,
+) -> tf.data.Dataset:
+    """Batches of three negatives for each positive, unless told otherwise."""
+    settings = {"batch_size": 16, "static": False, "seed": 1, **settings}
+    return batches.training(files, TRANSFORMED, catalogue, Negatives(kind, n), **settings)
