@@ -38,14 +38,15 @@ def draw(
       The list and the item of each draw, list after list, in the order of the draws.
     """
     at_once = max(1, _AT_ONCE // _block(number))
-    found = []
+    found = [np.zeros(0, dtype=np.int64)]
+    if not len(weights):
+        return found[0], found[0]
     for start in range(0, len(seeds), at_once):
         part = slice(start, start + at_once)
         own = slice(*np.searchsorted(excluded[0], [start, start + at_once]))
         keys = (excluded[0][own] - start) * len(weights) + excluded[1][own]
         found.append(start * len(weights) + _draw(seeds[part], np.unique(keys), number, weights))
-    drawn = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
-    lists, items = np.divmod(drawn, max(1, len(weights)))
+    lists, items = np.divmod(np.concatenate(found), len(weights))
     return lists, items
 
 
@@ -61,7 +62,7 @@ def _draw(seeds: np.ndarray, taken: np.ndarray, number: int, weights: np.ndarray
     missing = np.minimum(number, left)
     bounds = np.cumsum(weights)
     found = []
-    for turn in range(TURNS if bounds[-1:] > 0 else 0):
+    for turn in range(TURNS if bounds[-1] > 0 else 0):
         short = np.flatnonzero(missing)
         if not len(short):
             break
@@ -89,7 +90,7 @@ def _sorted_rest(
     n_items = len(weights)
     found = [np.zeros(0, dtype=np.int64)]
     short = np.flatnonzero(missing)
-    at_once = max(1, _AT_ONCE // max(1, n_items))
+    at_once = max(1, _AT_ONCE // n_items)
     for start in range(0, len(short), at_once):
         lists = short[start : start + at_once]
         places = np.uint64(1 << 32) + np.arange(n_items).astype(np.uint64)  # drawn by no turn
