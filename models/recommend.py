@@ -22,6 +22,7 @@ from data.sampling.catalogue import Catalogue
 from data.transformed import MASK
 from data.transformed import TransformedSpec
 from models import retrieval
+from models.ranker import Ranker
 from models.serving import PADDING_SCORE
 from models.serving import SCORES
 from models.serving import Servable
@@ -102,7 +103,11 @@ class CatalogueServable(tf.Module):
             model, transform, transformed, to_scores=to_scores, per_document=per_document
         )
         self._items = retrieval.Retrieval(
-            self._servable.score_inputs, catalogue, history, rows=rows
+            self._servable.score_inputs,
+            catalogue,
+            history,
+            crossed=isinstance(model, Ranker) and bool(self._context_columns),
+            rows=rows,
         )
         self._user = user_feature(transformed.spec, user)
         users = 0 if history is None else int(history[0].shape[0])

@@ -25,7 +25,10 @@ _NONE = float("-inf")
 Context = Mapping[str, tf.Tensor]
 """Transformed context columns, `[batch_size, width]`."""
 Score = Callable[[dict[str, tf.Tensor]], tf.Tensor]
-"""From model inputs to scores, `[batch_size, list_size]`."""
+"""From model inputs to scores, `[batch_size, list_size]`.
+
+Inputs are those of lists or, without a mask, those of `models.ranker.Ranker.crossed`.
+"""
 History = tuple[tf.Tensor, tf.RaggedTensor]
 """`[n_users]` user ids, string, and `[n_users, (n)]` places in the catalogue, int32."""
 State = tuple[tf.Tensor, ...]
@@ -40,14 +43,21 @@ class Retrieval(tf.Module):
       score: Scores model inputs; a document's score must not depend on the others of its list.
       catalogue: The items.
       history: What users have already; None: nothing is known of any.
+      crossed: Whether `score` takes items once for all users.
       rows: How many pairs of user and item to score at once.
     """
 
     def __init__(
-        self, score: Score, catalogue: Catalogue, history: History | None, *, rows: int = ROWS
+        self,
+        score: Score,
+        catalogue: Catalogue,
+        history: History | None,
+        *,
+        crossed: bool = False,
+        rows: int = ROWS,
     ) -> None:
         super().__init__(name="retrieval")
-        self._score, self._rows = score, rows
+        self._score, self._crossed, self._rows = score, crossed, rows
         self._size = catalogue.size
         self._ids = tf.Variable(catalogue.ids, trainable=False)
         self._columns = {
@@ -59,7 +69,7 @@ class Retrieval(tf.Module):
             users, items = history
             self._users = _index(users)
             self._splits = tf.Variable(tf.cast(items.row_splits, tf.int64), trainable=False)
-            self._items = tf.Variable(items.flat_values, trainable=False)
+            self._items = tf.Variable(tf.cast(items.flat_values, tf.int32), trainable=False)
 
     def places(self, ids: tf.Tensor) -> tf.Tensor:
         """Returns where items are in the catalogue, int32; `NOWHERE` where they are not."""
@@ -78,8 +88,7 @@ class Retrieval(tf.Module):
           wanted: `[batch_size]` bool: False for users whose history does not matter.
         """
         if self._users is None:
-            nothing = tf.zeros_like(users, tf.int64)
-            return tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), nothing)
+            return _nothing(tf.size(users))
         row = self._users.lookup(users)
         counts = (row >= 0) & wanted
         row = tf.where(counts, row, 0)
@@ -121,7 +130,8 @@ class Retrieval(tf.Module):
         """Returns the rank of documents among the catalogue, ties at their worst.
 
         It is 1 more than the number of other items, without those that the user has, that do not
-        score below the document.
+        score below the document. A document of the catalogue is compared by the score that it has
+        as an item, computed as those of the others are: rounding breaks no tie.
 
         Args:
           context: What the model gets of the users.
@@ -132,17 +142,19 @@ class Retrieval(tf.Module):
         Returns:
           `[batch_size, list_size]` int32, from 1.
         """
-        own = tf.maximum(scores, _LOWEST)
 
-        def step(found: tf.Tensor, start: tf.Tensor, *state: tf.Tensor) -> State:
-            n = tf.shape(found)[1]
-            ahead = n - tf.searchsorted(tf.sort(found, axis=1), own)
-            at = places - start
-            here = (at >= 0) & (at < n)
-            itself = tf.gather(found, tf.clip_by_value(at, 0, n - 1), batch_dims=1) >= own
-            return (state[0] + ahead - tf.cast(here & itself, tf.int32),)
+        def find(found: tf.Tensor, start: tf.Tensor, *state: tf.Tensor) -> State:
+            here, own = _at(found, places - start)
+            return (tf.where(here, own, state[0]),)
 
-        [ahead] = self._scan(context, seen, step, (tf.zeros_like(places),))
+        def count(found: tf.Tensor, start: tf.Tensor, *state: tf.Tensor) -> State:
+            ahead = tf.shape(found)[1] - tf.searchsorted(tf.sort(found, axis=1), own)
+            here, mine = _at(found, places - start)
+            itself = here & (mine >= own)
+            return (state[0] + ahead - tf.cast(itself, tf.int32),)
+
+        [own] = self._scan(context, _nothing(seen.nrows()), find, (tf.maximum(scores, _LOWEST),))
+        [ahead] = self._scan(context, seen, count, (tf.zeros_like(places),))
         return ahead + 1
 
     def _scan(
@@ -157,7 +169,10 @@ class Retrieval(tf.Module):
         Items that the user has seen score minus infinity, and no other item does.
         """
         batch_size = tf.cast(seen.nrows(), tf.int32)
-        part = tf.clip_by_value(self._rows // tf.maximum(batch_size, 1), 1, self._size)
+        most = tf.clip_by_value(self._rows // tf.maximum(batch_size, 1), 1, self._size)
+        # All parts alike but for one item: products of very few are rounded in another order.
+        n_parts = -(-self._size // most)
+        part = -(-self._size // n_parts)
 
         def body(start: tf.Tensor, *state: tf.Tensor) -> State:
             stop = tf.minimum(start + part, self._size)
@@ -180,9 +195,13 @@ class Retrieval(tf.Module):
     ) -> tf.Tensor:
         inputs = dict(context)
         for name, column in self._columns.items():
-            items = tf.tile(column[start:stop][tf.newaxis], [batch_size, 1, 1])
-            inputs[name] = tf.ensure_shape(items, [None, None, column.shape[1]])
-        inputs[MASK] = tf.ones([batch_size, stop - start], tf.bool)
+            items = column[start:stop]
+            if not self._crossed:
+                items = tf.tile(items[tf.newaxis], [batch_size, 1, 1])
+                items = tf.ensure_shape(items, [None, None, column.shape[1]])
+            inputs[name] = items
+        if not self._crossed:
+            inputs[MASK] = tf.ones([batch_size, stop - start], tf.bool)
         scores = tf.cast(self._score(inputs), tf.float32)
         # What has no number must not look good by it: it stands first, and its score tells.
         scores = tf.where(tf.math.is_nan(scores), float("inf"), scores)
@@ -193,6 +212,17 @@ def _index(ids: tf.Tensor) -> tf.lookup.StaticHashTable:
     places = tf.range(tf.size(ids, tf.int64))
     rows = tf.lookup.KeyValueTensorInitializer(ids, places)
     return tf.lookup.StaticHashTable(rows, tf.constant(NOWHERE, tf.int64))
+
+
+def _nothing(n_users: tf.Tensor) -> tf.RaggedTensor:
+    return tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), tf.zeros([n_users], tf.int64))
+
+
+def _at(found: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns which places are columns of `[batch_size, n]`, and the values there, or others."""
+    n = tf.shape(found)[1]
+    here = (places >= 0) & (places < n)
+    return here, tf.gather(found, tf.clip_by_value(places, 0, n - 1), batch_dims=1)
 
 
 def _inside(seen: tf.RaggedTensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:

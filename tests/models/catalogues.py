@@ -81,13 +81,15 @@ def history() -> tuple[tf.Tensor, tf.RaggedTensor]:
     return tf.constant(list(HISTORY)), found
 
 
-def servable(model: tf.keras.Model, *, known: bool = True, **settings: Any) -> CatalogueServable:
-    """Returns a recommender of the catalogue; `known` users have their histories."""
+def servable(
+    model: tf.keras.Model, *, known: bool = True, items: Catalogue | None = None, **settings: Any
+) -> CatalogueServable:
+    """Returns a recommender of these items; `known` users have their histories."""
     return CatalogueServable(
         model,
         Transformed(SPEC),
         transformed_spec(SPEC),
-        catalogue=catalogue(),
+        catalogue=items or catalogue(),
         history=history() if known else None,
         **settings,
     )

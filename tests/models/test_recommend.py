@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.models.catalogues import N_ITEMS
 from tests.models.catalogues import SPEC
 from tests.models.catalogues import USERS
 from tests.models.catalogues import Matched
+from tests.models.catalogues import catalogue
 from tests.models.catalogues import contexts
 from tests.models.catalogues import lists_of
 from tests.models.catalogues import requests
@@ -171,6 +173,21 @@ def test_every_family_that_scores_documents_alone(name: str) -> None:
         got = found[serving.SCORES].numpy()[user, : N_ITEMS - len(seen)]
         assert got == pytest.approx(expected, abs=1e-5)
     assert evaluated[recommend.RANKS].numpy()[1].max() == N_ITEMS
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_items_that_are_all_alike_stand_last(name: str) -> None:
+    """However a model's sums are rounded; so do unseen items, which share a row of a table."""
+    model = families.build(name, SPEC, outputs={"label": 1})
+    one = catalogue()
+    alike = {name: tf.repeat(column[:1], N_ITEMS, axis=0) for name, column in one.columns.items()}
+    made = servable(model, items=dataclasses.replace(one, columns=alike), rows=15)
+    lists = lists_of([[0, 7, 12], [1], [22], [8, 9], [3]])
+    found = made.evaluate(columnar.parse(tf.constant(stored(lists, SPEC)), SPEC.raw))
+    for user, seen in enumerate(SEEN):
+        ranks = [rank for rank in found[recommend.RANKS].numpy()[user] if rank]
+        left = N_ITEMS - len(seen)
+        assert set(ranks) <= {left, left + 1}
 
 
 def test_without_a_history_nothing_is_left_out() -> None:
