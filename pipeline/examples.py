@@ -161,6 +161,11 @@ class ExamplesConfig:
         self._require_columns(self.interactions, features)
 
     def _require_columns(self, options: InteractionOptions, features: FeatureSpec) -> None:
+        if options.recency and not features.weight:
+            raise InputError(
+                "examples.interactions.recency needs features.weight, the name of the column that"
+                " it fills"
+            )
         own = {
             Scope.CONTEXT: (options.user_column, "users", options.users),
             Scope.DOCUMENT: (options.item_column, "items", options.items),

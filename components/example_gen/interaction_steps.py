@@ -217,7 +217,7 @@ def _documents(
 ) -> lists_lib.Documents:
     options = job.options
     if part is Part.TRAIN:
-        return lists_lib.positives(divided, divided.trained, catalogue, options)
+        return lists_lib.trained(divided, catalogue, options)
     if part is Part.TEST and options.candidates_file:
         path = job.path(options.candidates_file)
         return given.lists(divided, list(lines), path, catalogue, options, refuse, steps.count)

@@ -143,12 +143,14 @@ def side_features(spec: FeatureSpec, scope: Scope, own: str) -> tuple[Feature, .
     return tuple(f for f in spec.features if f.scope is scope and f.name not in computed)
 
 
-def label_columns(labels: np.ndarray, spec: FeatureSpec) -> dict[str, np.ndarray]:
-    """Returns label, tasks (none) and weight (1) of documents, `[n, 1]` each; labels are `[n]`."""
+def label_columns(
+    labels: np.ndarray, weights: np.ndarray, spec: FeatureSpec
+) -> dict[str, np.ndarray]:
+    """Returns label, tasks (none) and weight of documents, `[n, 1]` each; both arrays are `[n]`."""
     rows = (len(labels), 1)
     found = {name: np.full(rows, UNLABELLED, dtype=np.float32) for name in spec.tasks}
     if spec.weight:
-        found[spec.weight] = np.ones(rows, dtype=np.float32)
+        found[spec.weight] = weights.astype(np.float32).reshape(rows)
     return {**found, spec.label: labels.astype(np.float32).reshape(rows)}
 
 
@@ -158,7 +160,7 @@ def to_lists(catalogue: Catalogue, spec: FeatureSpec) -> Iterator[Lists]:
     for start in range(0, len(catalogue), LIST_SIZE):
         values = {n: c[start : start + LIST_SIZE] for n, c in catalogue.columns.items()}
         size = len(values[spec.document_id])
-        values |= label_columns(np.zeros(size), spec)
+        values |= label_columns(np.zeros(size), np.ones(size), spec)
         values |= {feature.name: neutral(feature, 1) for feature in context}
         origin = f"catalogue: list {start // LIST_SIZE + 1}"
         yield Lists([b""], [origin], np.array([size]), values, scopes(spec))

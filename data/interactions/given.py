@@ -146,4 +146,5 @@ def _with_negatives(
         row = int(np.flatnonzero((shard.user == i) & (divided.part == Part.TEST))[0])
         reason = f"user {shard.user_of(row)} has no candidates in {path}"
         refuse(shard.refusal(row, reason))
-    return Documents(held.user[kept], held.item[kept], held.label[kept])
+    fields = (held.user, held.item, held.label, held.weight)
+    return Documents(*(field[kept] for field in fields))

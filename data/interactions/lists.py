@@ -36,11 +36,13 @@ class Documents:
       user: `[n]` indices into the shard's users, ascending.
       item: `[n]` indices into the catalogue.
       label: `[n]` float32.
+      weight: `[n]` float32.
     """
 
     user: np.ndarray
     item: np.ndarray
     label: np.ndarray
+    weight: np.ndarray
 
     def __len__(self) -> int:
         return len(self.user)
@@ -54,7 +56,20 @@ def positives(
     found = catalogue.look_up(shard.items)[shard.item[rows]]
     value = shard.value[rows]
     label = value if options.labels is Labels.GRADED else np.ones_like(value)
-    return Documents(shard.user[rows], found, label)
+    return Documents(shard.user[rows], found, label, np.ones_like(value))
+
+
+def trained(divided: Divided, catalogue: Catalogue, options: InteractionOptions) -> Documents:
+    """Returns the training interactions as documents, weighted by their recency."""
+    found = positives(divided, divided.trained, catalogue, options)
+    if not options.recency:
+        return found
+    _, starts, sizes = np.unique(found.user, return_index=True, return_counts=True)
+    later = np.repeat(starts + sizes, sizes) - 1 - np.arange(len(found))
+    fresh = 0.5 ** (later / options.recency)
+    weight = options.recency_floor + (1 - options.recency_floor) * fresh
+    mean = np.add.reduceat(weight, starts) / sizes if len(sizes) else weight
+    return dataclasses.replace(found, weight=(weight / np.repeat(mean, sizes)).astype(np.float32))
 
 
 def drawn(
@@ -94,7 +109,7 @@ def append(held: Documents, user: np.ndarray, item: np.ndarray) -> Documents:
     order = np.argsort(users, kind="stable")
     items = np.concatenate([held.item, item])
     label = np.concatenate([held.label, np.zeros(len(user), dtype=np.float32)])
-    return Documents(users[order], items[order], label[order])
+    return Documents(users[order], items[order], label[order], np.ones_like(label))
 
 
 def to_lists(
@@ -124,7 +139,7 @@ def to_lists(
         values = {name: column[documents.item[rows]] for name, column in catalogue.columns.items()}
         values |= {name: column[own] for name, column in context.items()}
         values[spec.list_id] = ids[own]
-        values |= label_columns(documents.label[rows], spec)
+        values |= label_columns(documents.label[rows], documents.weight[rows], spec)
         sizes = (stops - starts)[first:last]
         yield Lists(
             ids[own, 0].tolist(), origins[first:last], sizes.astype(np.int64), values, scopes(spec)

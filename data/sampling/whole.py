@@ -50,9 +50,10 @@ def training(
 
     The inputs are context columns `[batch_size, width]`, document columns `[n_items, width]` and
     `PAIR_WEIGHT`, as `models.ranker.Ranker.crossed` takes them; labels and weights are
-    `[batch_size, n_items]`. A positive weighs 1 and a negative `per_positive * p / (n_items - p)`
-    for a user with `p` positives: together as much as `per_positive` negatives of each positive. A
-    batch's weights are then multiplied so that their mean is 1.
+    `[batch_size, n_items]`. A positive weighs 1 or, where the spec names a weight, what is stored;
+    a negative of a user with `p` positives weighs `per_positive * p / (n_items - p)`, so that
+    together they weigh as much as `per_positive` for each positive. A batch's weights are then
+    multiplied so that their mean is 1.
 
     Args:
       files: Transformed training lists, one for each user.
@@ -81,26 +82,27 @@ def _batch(
 ) -> Batch:
     user, item = identifiers(transformed.spec)
     context = [column for column in transformed.columns if column.scope is Scope.CONTEXT]
-    label = transformed.spec.label
+    label, weight = transformed.spec.label, transformed.spec.weight
     tensors = columnar.parse(
-        serialized, (*context, user, item), labels=(label,), suffix=TRANSFORM_SUFFIX
+        serialized, (*context, user, item), labels=transformed.labels, suffix=TRANSFORM_SUFFIX
     )
     items, grades = tensors[item.name], tensors[label].flat_values
     places = tf.stack([items.value_rowids(), catalogue.look_up(items.flat_values)], axis=1)
     shape = [items.nrows(), catalogue.size]
     positive = tf.scatter_nd(places, tf.ones_like(grades), shape) > 0
-    weights = _weights(positive, per_positive)
+    stored = tensors[weight].flat_values if weight else tf.ones_like(grades)
+    weights = _weights(positive, tf.scatter_nd(places, stored, shape), per_positive)
     inputs = {column.name: tensors[column.name] for column in context} | catalogue.columns
     labels = tf.tensor_scatter_nd_max(tf.zeros(shape), places, grades)
     return inputs | {PAIR_WEIGHT: weights}, labels, weights
 
 
-def _weights(positive: tf.Tensor, per_positive: int) -> tf.Tensor:
+def _weights(positive: tf.Tensor, stored: tf.Tensor, per_positive: int) -> tf.Tensor:
     """Returns `[batch_size, n_items]` weights of mean 1."""
     n_items = tf.cast(tf.shape(positive)[1], tf.float32)
     known = tf.reduce_sum(tf.cast(positive, tf.float32), axis=1, keepdims=True)
     negative = tf.math.divide_no_nan(per_positive * known, n_items - known)
-    weights = tf.where(positive, 1.0, negative)
+    weights = tf.where(positive, stored, negative)
     return tf.math.divide_no_nan(weights, tf.reduce_mean(weights))
 
 

@@ -214,11 +214,10 @@ class TrainConfig(OptimizerConfig):
                 f"'{apart[0]}' must be named in features.tasks and in train.tasks; found it in one"
                 " of them"
             )
-        beside = [name for name in (*features.tasks, features.weight) if name]
-        if self.negatives and beside:
+        if self.negatives and features.tasks:
             raise InputError(
-                f"train.negatives: '{beside[0]}' has no value for negatives; only the label may be"
-                " learned"
+                f"train.negatives: '{features.tasks[0]}' has no value for negatives; only the label"
+                " may be learned"
             )
         if any(feature.categorical for feature in features.features):
             self.require_embeddings()

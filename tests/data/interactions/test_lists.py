@@ -55,7 +55,7 @@ def made(
     catalogue = catalogue_of(parts, options)
     found: dict[Part, Found] = {Part.TRAIN: {}, Part.VALIDATION: {}, Part.TEST: {}}
     for part in parts:
-        trained = lists.positives(part, part.trained, catalogue, options)
+        trained = lists.trained(part, catalogue, options)
         found[Part.TRAIN] |= in_words(trained, part, catalogue)
         for held in (Part.VALIDATION, Part.TEST):
             documents = lists.drawn(part, held, catalogue, options)
@@ -69,6 +69,19 @@ def test_training_lists_are_the_positives_in_order() -> None:
     for user, item, value, _ in trained:
         expected[user].append((item, value))
     assert found[Part.TRAIN] == expected
+
+
+def test_old_interactions_weigh_less() -> None:
+    options = InteractionOptions(time="t", recency=2.0, recency_floor=0.25)
+    [part] = [divided(shard, options) for shard in sharded(LOG, 1)]
+    documents = lists.trained(part, catalogue_of([part], options), options)
+    for user in np.unique(documents.user):
+        found = documents.weight[documents.user == user]
+        later = np.arange(len(found))[::-1]
+        expected = 0.25 + 0.75 * 0.5 ** (later / 2)
+        assert found == pytest.approx(expected / expected.mean(), rel=1e-5)
+    alike = lists.trained(part, catalogue_of([part], options), InteractionOptions(time="t"))
+    assert set(alike.weight.tolist()) == {1.0}
 
 
 @pytest.mark.parametrize("held_out", [1, 2])

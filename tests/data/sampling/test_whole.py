@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ from data.sampling import catalogue as catalogue_lib
 from data.sampling import whole
 from data.sampling.catalogue import Catalogue
 from data.transformed import PAIR_WEIGHT
+from data.transformed import TRANSFORM_SUFFIX
 from tests.data.sampling.samples import NAME
+from tests.data.sampling.samples import SPEC
 from tests.data.sampling.samples import TRANSFORMED
 from tests.data.sampling.samples import example
 from tests.data.sampling.samples import random_likes
@@ -94,6 +98,28 @@ def test_negatives_weigh_what_drawn_ones_would(files: list[str], catalogue: Cata
         drawn = PER_POSITIVE * known if known < N_ITEMS else 0  # nothing is left to draw
         assert row[~mine].sum() == pytest.approx(drawn)
         assert len({*row[~mine].tolist()}) <= 1
+
+
+def test_positives_weigh_what_is_stored(catalogue: Catalogue, tmp_path: Path) -> None:
+    spec = dataclasses.replace(SPEC, weight="recency")
+    serialized = tf.train.Example.FromString(example(0, [3, 7], [1.0, 1.0]))
+    stored = serialized.features.feature["recency" + TRANSFORM_SUFFIX].float_list.value
+    stored.extend([0.5, 1.5])
+    file = write(tmp_path / "train.gz", [serialized.SerializeToString()])
+    found = whole.training(
+        [file],
+        dataclasses.replace(TRANSFORMED, spec=spec),
+        catalogue,
+        per_positive=PER_POSITIVE,
+        batch_size=1,
+        static=False,
+        seed=1,
+    )
+    _, _, weights = next(iter(found))
+    row = weights.numpy()[0] / weights.numpy()[0, 3] * 0.5
+    expected = np.full(N_ITEMS, PER_POSITIVE * 2 / (N_ITEMS - 2))
+    expected[[3, 7]] = 0.5, 1.5
+    assert row == pytest.approx(expected)
 
 
 def test_static_batches_have_one_shape(files: list[str], catalogue: Catalogue) -> None:
