@@ -72,7 +72,7 @@ def read(
 ) -> tf.data.Dataset:
     """Returns blocks without end, in another order in each epoch.
 
-    The lists are read anew in each epoch.
+    The lists are read anew in each epoch, unless all of them are one block.
 
     Args:
       files: Transformed training lists.
@@ -85,18 +85,19 @@ def read(
         lists = lists.shuffle(_SHUFFLED, seed=plan.seed, reshuffle_each_iteration=True)
     start = negatives_lib.fold(tf.constant(0, tf.uint64), plan.seed)
 
-    def to_block(number: tf.Tensor, serialized: tf.Tensor) -> tuple[Users, Positives, tf.Tensor]:
+    def to_block(number: tf.Tensor, block: Block) -> tuple[Users, Positives, tf.Tensor]:
         epoch = number // plan.blocks + tf.cast(plan.first_epoch, tf.int64)
-        key = negatives_lib.fold(start, epoch)
         last = tf.equal(number % plan.blocks, plan.blocks - 1)
-        return (*_parse(serialized, transformed, catalogue, key), last)
+        return (*_shuffled(*block, negatives_lib.fold(start, epoch)), last)
 
     def carry(waiting: Block, block: tuple[Users, Positives, tf.Tensor]) -> tuple[Block, Block]:
         users, positives, last = block
         every = last & (not plan.endless)
         return _split(_join(waiting, (users, positives)), plan.whole, every)
 
-    blocks = lists.batch(plan.users).repeat().enumerate().map(to_block)
+    parsed = lists.batch(plan.users).map(lambda some: _parse(some, transformed, catalogue))
+    parsed = parsed if plan.blocks > 1 else parsed.cache()
+    blocks = parsed.repeat().enumerate().map(to_block)
     users, positives, _ = blocks.element_spec
     return blocks.scan(tf.nest.map_structure(_empty, (users, positives)), carry)
 
@@ -105,10 +106,8 @@ def _empty(spec: tf.TensorSpec) -> tf.Tensor:
     return tf.zeros([0, *spec.shape[1:]], spec.dtype)
 
 
-def _parse(
-    serialized: tf.Tensor, transformed: TransformedSpec, catalogue: Catalogue, key: tf.Tensor
-) -> Block:
-    """Returns the users of `[n_users]` serialized lists, and their positives shuffled."""
+def _parse(serialized: tf.Tensor, transformed: TransformedSpec, catalogue: Catalogue) -> Block:
+    """Returns the users of `[n_users]` serialized lists, their keys of no epoch, and positives."""
     user, item = catalogue_lib.identifiers(transformed.spec)
     context = [column for column in transformed.columns if column.scope is Scope.CONTEXT]
     names = transformed.labels
@@ -117,7 +116,7 @@ def _parse(
     )
     places = catalogue.look_up(parsed[item.name].flat_values)
     row = parsed[item.name].value_rowids()
-    keys = negatives_lib.fold(key, catalogue_lib.hashed(parsed[user.name][:, 0]))
+    keys = tf.cast(catalogue_lib.hashed(parsed[user.name][:, 0]), tf.uint64)
     known = _distinct(row * catalogue.size + places)
     users = Users(
         {column.name: parsed[column.name] for column in context},
@@ -129,10 +128,16 @@ def _parse(
             dtype=tf.int64,
         ),
     )
-    order = negatives_lib.fold(negatives_lib.fold(tf.gather(keys, row), places), -1)
-    order = tf.argsort(tf.bitcast(order, tf.int64))
     labels = tf.stack([parsed[name].flat_values for name in names], axis=1)
-    return users, Positives(*(tf.gather(column, order) for column in (row, places, labels)))
+    return users, Positives(row, places, labels)
+
+
+def _shuffled(users: Users, positives: Positives, key: tf.Tensor) -> Block:
+    """Returns the users with the keys of an epoch, and the positives in its order."""
+    keys = negatives_lib.fold(key, users.key)
+    order = negatives_lib.fold(tf.gather(keys, positives.row), positives.item)
+    order = tf.argsort(tf.bitcast(negatives_lib.fold(order, -1), tf.int64))
+    return users._replace(key=keys), Positives(*(tf.gather(part, order) for part in positives))
 
 
 def _distinct(numbers: tf.Tensor) -> tf.Tensor:

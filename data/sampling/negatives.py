@@ -106,9 +106,12 @@ def popularity(counts: np.ndarray, power: float) -> Line:
 def gaps(users: Users, line: Line) -> Gaps:
     """Cuts what users know out of the line."""
     rows = _rows(users)
-    begins = tf.gather(line.ends, users.known)
-    lengths = tf.gather(line.ends, users.known + 1) - begins
-    cut = tf.concat([[0], tf.cumsum(lengths)], axis=0)
+    if line.even:  # places and lengths need no lookup
+        begins, cut = users.known, tf.range(tf.size(users.known, tf.int64) + 1)
+    else:
+        begins = tf.gather(line.ends, users.known)
+        lengths = tf.gather(line.ends, users.known + 1) - begins
+        cut = tf.concat([[0], tf.cumsum(lengths)], axis=0)
     ends = tf.gather(cut, tf.concat([[0], tf.cumsum(users.sizes)], axis=0))
     cuts = rows * (line.ends[-1] + 1) + begins - (cut[:-1] - tf.gather(ends, rows))
     return Gaps(cuts, cut, ends[:-1], line.ends[-1] - (ends[1:] - ends[:-1]))
@@ -138,7 +141,8 @@ def draw(key: tf.Tensor, row: tf.Tensor, known: Gaps, line: Line, n: int) -> tf.
     share = tf.cast(share, tf.float64) * 2.0**-_FRACTION_BITS
     at = tf.cast(share * tf.cast(left, tf.float64), tf.int64)
     before = _search(known.cuts, row[:, tf.newaxis] * (line.ends[-1] + 1) + at)
-    at += tf.gather(known.cut, before) - tf.gather(known.first, row)[:, tf.newaxis]
+    cut = tf.cast(before, tf.int64) if line.even else tf.gather(known.cut, before)
+    at += cut - tf.gather(known.first, row)[:, tf.newaxis]
     items = at if line.even else _search(line.ends[1:], at)
     return tf.where(left > 0, tf.cast(items, tf.int32), tf.size(line.ends) - 1)
 
