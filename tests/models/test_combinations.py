@@ -58,9 +58,21 @@ def train(started: TrainingJob, tmp_path: Path) -> tuple[tf.keras.Model, float]:
     return model, float(lines[-1].split("loss ")[1].split()[0])
 
 
+PARTS = ("gmf", "mlp")
+"""Families that are parts of neumf."""
+OF_PRODUCTS = ("mf", "neumf")
+"""Families whose logits are as those of others; one loss of each kind is enough."""
+KINDS = ("softmax_loss", "sigmoid_cross_entropy_loss", "ordinal_loss", "click_em_loss")
+GRID = [
+    (family, loss)
+    for family in LEARNING
+    for loss in (KINDS if family in OF_PRODUCTS else losses.NAMES)
+    if family not in PARTS
+]
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("loss", losses.NAMES)
-@pytest.mark.parametrize("family", LEARNING)
+@pytest.mark.parametrize(("family", "loss"), GRID)
 def test_it_trains(folder: Path, tmp_path: Path, family: str, loss: str, strategy: str) -> None:
     started = job(
         folder,
@@ -105,7 +117,7 @@ BETTER: dict[str, dict[str, Any]] = {
 def test_it_learns_in_every_way(folder: Path, tmp_path: Path, family: str, way: str) -> None:
     if family != "dnn" and way in ("steps", "sum of losses", "loss on validation"):
         pytest.skip("the same for every family")
-    if family in ("gmf", "mlp"):
+    if family in PARTS:
         pytest.skip("a part of neumf")
     settings = SETTINGS[family] | BETTER.get(family, SMALL)
     started = elsewhere(job(folder, family=family, settings=settings, **FASTER[way]), tmp_path)
