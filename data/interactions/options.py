@@ -136,7 +136,7 @@ class InteractionOptions:
       candidates_file: A file below `base` with the negatives of the test lists, in lines of
         `(user,item)` and negatives parted by tabs.
       seed: Of the negatives.
-      shards: The number of files per split.
+      shards: The parts, by hash of the user, that the log is worked on in; each must fit in memory.
     """
 
     layout: Layout = Layout.CSV
