@@ -100,14 +100,12 @@ class NeumfConfig(GmfConfig, MlpConfig):
 
     Attributes:
       shared_tables: Whether product and layers have the same vectors.
-      pretrain: Whether both parts are trained first, each by itself.
-      pretrain_epochs: The most epochs of each part; 0: as many as `train.epochs`.
+      pretrain: Whether both parts are trained first, each by itself, as `train.stages` says.
       alpha: What the product then weighs in the score; the layers weigh the rest to 1.
     """
 
     shared_tables: bool = False
     pretrain: bool = False
-    pretrain_epochs: int = 0
     alpha: float = 0.5
 
     def __post_init__(self) -> None:
@@ -122,8 +120,6 @@ class NeumfConfig(GmfConfig, MlpConfig):
             raise InputError("pretrain needs tables of each part's own; set shared_tables = false")
         if not 0 <= self.alpha <= 1:
             raise InputError(f"alpha must be in [0, 1], found {self.alpha}")
-        if self.pretrain_epochs < 0:
-            raise InputError(f"pretrain_epochs must be at least 0, found {self.pretrain_epochs}")
 
 
 def stages(config: NeumfConfig) -> dict[str, Stage]:
@@ -135,7 +131,6 @@ def stages(config: NeumfConfig) -> dict[str, Stage]:
         name: Stage(
             name,
             part(**{field.name: vars(config)[field.name] for field in dataclasses.fields(part)}),
-            config.pretrain_epochs,
         )
         for name, part in parts.items()
     }

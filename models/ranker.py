@@ -31,12 +31,10 @@ class Stage:
     Attributes:
       family: Its family.
       config: The settings of that family.
-      epochs: The most epochs of its training; 0: as many as the other's.
     """
 
     family: str
     config: object
-    epochs: int = 0
 
 
 class Ranker(tf.keras.Model):

@@ -25,8 +25,9 @@ POLL_SECONDS = 0.5
 def jobs(job: TrainingJob) -> dict[str, TrainingJob]:
     """Returns the trainings that come before the job's own, by name.
 
-    They have its data and settings of training; each keeps a state of its own, below the job's, so
-    that a training that was cut goes on in the stage that it was in.
+    They have its data and settings of training, but for what `TrainConfig.stages` says; each keeps
+    a state of its own, below the job's, so that a training that was cut goes on in the stage that
+    it was in.
     """
     family = registry.family(job.family)
     settings: Any = plain.from_json(family.config, job.settings)
@@ -35,9 +36,7 @@ def jobs(job: TrainingJob) -> dict[str, TrainingJob]:
             job,
             family=stage.family,
             settings=plain.to_json(stage.config),
-            train=plain.to_json(
-                dataclasses.replace(job.config, epochs=stage.epochs or job.config.epochs)
-            ),
+            train=plain.to_json(job.config.of_stage(name)),
             state_dir=str(Path(job.state_dir) / name),
             log_dir=str(Path(job.log_dir) / name),
         )

@@ -266,6 +266,11 @@ class Config:
     def _check_model(self) -> None:
         family = registry.family(self.model.family)
         self.train.require(self.features)
+        parts = family.stages(self.model.settings)
+        for name in self.train.stages:
+            if name not in parts:
+                near = did_you_mean(name, parts)
+                raise InputError(f"train.stages: this model has no part '{name}'.{near}")
         across = f"family '{self.model.family}'" if family.across_list else ""
         for feature in self.features.features:
             if not ACROSS_LIST.isdisjoint(feature.transform):

@@ -65,11 +65,10 @@ def trained(divided: Divided, catalogue: Catalogue, options: InteractionOptions)
     if not options.recency:
         return found
     _, starts, sizes = np.unique(found.user, return_index=True, return_counts=True)
-    later = np.repeat(starts + sizes, sizes) - 1 - np.arange(len(found))
-    fresh = 0.5 ** (later / options.recency)
-    weight = options.recency_floor + (1 - options.recency_floor) * fresh
-    mean = np.add.reduceat(weight, starts) / sizes if len(sizes) else weight
-    return dataclasses.replace(found, weight=(weight / np.repeat(mean, sizes)).astype(np.float32))
+    place = np.arange(len(found)) - np.repeat(starts, sizes)
+    share = (place + 0.5) / np.repeat(sizes, sizes)  # from 0 for the oldest to 1, 1/2 in the mean
+    weight = 1 + options.recency * (2 * share - 1)
+    return dataclasses.replace(found, weight=weight.astype(np.float32))
 
 
 def drawn(

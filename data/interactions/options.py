@@ -126,9 +126,8 @@ class InteractionOptions:
       test_from: time: when test begins.
       validation_share: user: the per cent of users that validate, by the hash of the id.
       test_share: user: the per cent of users that test.
-      recency: After how many later ones of its user a training interaction weighs half as much; 0:
-        all weigh the same. Fills the column that `features.weight` names; a user's mean is 1.
-      recency_floor: The share of the weight that it keeps however old it is.
+      recency: By how much a user's newer training interactions weigh more: the weights, in the
+        column that `features.weight` names, go from 1 - recency for the oldest to 1 + recency.
       train_on_validation: Whether the validation interactions are trained on as well: once the
         settings are chosen.
       candidates: The number of negatives in a validation or test list.
@@ -164,7 +163,6 @@ class InteractionOptions:
     validation_share: int = 10
     test_share: int = 10
     recency: float = 0.0
-    recency_floor: float = 0.3
     train_on_validation: bool = False
     candidates: int = 99
     candidate_kind: CandidateKind = CandidateKind.UNIFORM
@@ -235,10 +233,8 @@ class InteractionOptions:
             yield f"{setting} must be a finite number, found {number}", not math.isfinite(number)
 
     def _recency_rules(self) -> Iterator[tuple[str, bool]]:
-        sound = 0 <= self.recency < math.inf
-        yield f"recency must be 0 or more, found {self.recency}", not sound
-        sound = 0 <= self.recency_floor < 1
-        yield f"recency_floor must be in [0, 1), found {self.recency_floor}", not sound
+        sound = 0 <= self.recency <= 1
+        yield f"recency must be in [0, 1], found {self.recency}", not sound
 
     def _split_rules(self) -> Iterator[tuple[str, bool]]:
         held = self.validation_share + self.test_share

@@ -18,6 +18,7 @@ from models.strategy import CLUSTER
 from models.strategy import DistributionConfig
 from models.strategy import Strategy
 from models.training.optimizers import OptimizerConfig
+from models.training.optimizers import Schedule
 from models.validation import LOSS
 
 
@@ -56,6 +57,27 @@ class TaskConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class StageConfig:
+    """What is different where a part of the model is trained first; None: nothing.
+
+    Attributes:
+      optimizer: As in `TrainConfig`, like all others.
+      learning_rate: The step size.
+      schedule: How the learning rate goes.
+      batch_size: Lists per step.
+      epochs: The most epochs.
+      negatives: How negatives are drawn.
+    """
+
+    optimizer: str | None = None
+    learning_rate: float | None = None
+    schedule: Schedule | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+    negatives: Negatives | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainConfig(OptimizerConfig):
     """Settings of training.
 
@@ -89,6 +111,7 @@ class TrainConfig(OptimizerConfig):
         jit_compile the most steps of one XLA computation, and an epoch is a number of them.
       export_latest: Whether the weights of the last epoch are exported beside the best.
       seed: Fixes initial weights and the order of lists.
+      stages: For parts of a model that are trained first, what is different there.
       distribution: The strategy.
     """
 
@@ -113,6 +136,7 @@ class TrainConfig(OptimizerConfig):
     steps_per_execution: int = 1
     export_latest: bool = False
     seed: int = 42
+    stages: dict[str, StageConfig] = dataclasses.field(default_factory=dict)
     distribution: DistributionConfig = DistributionConfig()
 
     def __post_init__(self) -> None:
@@ -123,6 +147,17 @@ class TrainConfig(OptimizerConfig):
         for rule, broken in (*self._value_rules(), *self._strategy_rules()):
             if broken:
                 raise InputError(rule)
+        for name in self.stages:
+            try:
+                self.of_stage(name)
+            except InputError as error:
+                raise InputError(f"stages: {name}: {error}") from None
+
+    def of_stage(self, name: str) -> TrainConfig:
+        """Returns the settings for the part of that name."""
+        stage = self.stages.get(name, StageConfig())
+        other = {key: value for key, value in vars(stage).items() if value is not None}
+        return dataclasses.replace(self, stages={}, **other)
 
     def _value_rules(self) -> Iterator[tuple[str, bool]]:
         for name, least in (

@@ -12,6 +12,7 @@ from models import strategy
 from models.strategy import DistributionConfig
 from models.strategy import Strategy
 from models.training.config import Precision
+from models.training.config import StageConfig
 from models.training.config import TaskConfig
 from models.training.config import TrainConfig
 from models.training.optimizers import Schedule
@@ -40,6 +41,10 @@ COMPILED: dict[str, Any] = {"jit_compile": True, "list_size": 10}
         (
             {"reduce_lr_patience": 2, "schedule": Schedule.COSINE},
             "reduce_lr_patience and a schedule both set the learning rate; choose one",
+        ),
+        (
+            {"stages": {"gmf": StageConfig(batch_size=0)}},
+            "stages: gmf: batch_size must be at least 1, found 0",
         ),
         ({"stop_at": float("nan")}, "stop_at must be finite, found nan"),
         (
@@ -130,3 +135,10 @@ def test_a_tpu_may_be_named_with_its_zone_and_project(monkeypatch: pytest.Monkey
     assert asked == [(("mine",), {"zone": "here", "project": "ours"})]
     with pytest.raises(InputError, match=r"^tpu_zone is for TPUStrategy, found none$"):
         DistributionConfig(tpu_zone="here")
+
+
+def test_a_stage_has_the_settings_but_for_its_own() -> None:
+    stage = StageConfig(epochs=3, learning_rate=0.5)
+    config = TrainConfig(epochs=9, batch_size=7, stages={"gmf": stage})
+    assert config.of_stage("gmf") == TrainConfig(epochs=3, batch_size=7, learning_rate=0.5)
+    assert config.of_stage("mlp") == TrainConfig(epochs=9, batch_size=7)

@@ -53,3 +53,14 @@ def test_other_models_can() -> None:
     assert changed({"serving": {"per_document": True}}).serving.per_document
     assert changed({"serving": {"per_document": True}} | across_list(["log1p"]))
     assert not changed({"model": {"family": "attention"}}).serving.per_document
+
+
+def test_stages_are_those_of_the_model() -> None:
+    stages = {"stages": {"gfm": {"epochs": 2}}}
+    model = {"family": "neumf", "pretrain": True}
+    assert message({"model": model, "train": stages}) == (
+        "my.toml: train.stages: this model has no part 'gfm'. Did you mean 'gmf'?"
+    )
+    assert message({"train": stages}) == "my.toml: train.stages: this model has no part 'gfm'."
+    sound = changed({"model": model, "train": {"stages": {"gmf": {"epochs": 2}}}})
+    assert sound.train.of_stage("gmf").epochs == 2

@@ -71,15 +71,14 @@ def test_training_lists_are_the_positives_in_order() -> None:
     assert found[Part.TRAIN] == expected
 
 
-def test_old_interactions_weigh_less() -> None:
-    options = InteractionOptions(time="t", recency=2.0, recency_floor=0.25)
+def test_newer_interactions_weigh_more() -> None:
+    options = InteractionOptions(time="t", recency=0.8)
     [part] = [divided(shard, options) for shard in sharded(LOG, 1)]
     documents = lists.trained(part, catalogue_of([part], options), options)
     for user in np.unique(documents.user):
         found = documents.weight[documents.user == user]
-        later = np.arange(len(found))[::-1]
-        expected = 0.25 + 0.75 * 0.5 ** (later / 2)
-        assert found == pytest.approx(expected / expected.mean(), rel=1e-5)
+        n = len(found)
+        assert found == pytest.approx([1 + 0.8 * (2 * k + 1 - n) / n for k in range(n)])
     alike = lists.trained(part, catalogue_of([part], options), InteractionOptions(time="t"))
     assert set(alike.weight.tolist()) == {1.0}
 
