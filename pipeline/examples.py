@@ -9,6 +9,7 @@ from data.errors import InputError
 from data.features import ACROSS_LIST
 from data.features import FeatureSpec
 from data.features import Scope
+from data.interactions.catalogue import POPULARITY
 from data.interactions.options import InteractionOptions
 from data.interactions.options import SplitRule
 from data.policies import ListPolicy
@@ -20,8 +21,6 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 """The names of splits that mean something to the pipeline."""
 CATALOGUE = "catalogue"
 """The split that holds all items, where lists are made of interactions."""
-POPULARITY = "popularity"
-"""The document feature that holds an item's number of training interactions."""
 LOG = "log"
 """The pattern of interactions that are yet to be divided."""
 
