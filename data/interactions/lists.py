@@ -60,14 +60,18 @@ def positives(
 
 
 def trained(divided: Divided, catalogue: Catalogue, options: InteractionOptions) -> Documents:
-    """Returns the training interactions as documents, weighted by their recency."""
+    """Returns the training interactions as documents, weighted by their recency.
+
+    The weight of number `k` of a user's `n`, counted from 0 for the oldest, is `(1 + recency)
+    ((k + 1/2) / n)^recency`, whose mean is about 1.
+    """
     found = positives(divided, divided.trained, catalogue, options)
     if not options.recency:
         return found
     _, starts, sizes = np.unique(found.user, return_index=True, return_counts=True)
     place = np.arange(len(found)) - np.repeat(starts, sizes)
-    share = (place + 0.5) / np.repeat(sizes, sizes)  # from 0 for the oldest to 1, 1/2 in the mean
-    weight = 1 + options.recency * (2 * share - 1)
+    share = (place + 0.5) / np.repeat(sizes, sizes)
+    weight = (1 + options.recency) * share**options.recency
     return dataclasses.replace(found, weight=weight.astype(np.float32))
 
 

@@ -126,8 +126,8 @@ class InteractionOptions:
       test_from: time: when test begins.
       validation_share: user: the per cent of users that validate, by the hash of the id.
       test_share: user: the per cent of users that test.
-      recency: By how much a user's newer training interactions weigh more: the weights, in the
-        column that `features.weight` names, go from 1 - recency for the oldest to 1 + recency.
+      recency: How much more a user's newer training interactions weigh: the weight, in the column
+        that `features.weight` names, grows as this power of the place in the user's history.
       train_on_validation: Whether the validation interactions are trained on as well: once the
         settings are chosen.
       candidates: The number of negatives in a validation or test list.
@@ -233,8 +233,8 @@ class InteractionOptions:
             yield f"{setting} must be a finite number, found {number}", not math.isfinite(number)
 
     def _recency_rules(self) -> Iterator[tuple[str, bool]]:
-        sound = 0 <= self.recency <= 1
-        yield f"recency must be in [0, 1], found {self.recency}", not sound
+        sound = 0 <= self.recency < math.inf
+        yield f"recency must be 0 or more, found {self.recency}", not sound
 
     def _split_rules(self) -> Iterator[tuple[str, bool]]:
         held = self.validation_share + self.test_share

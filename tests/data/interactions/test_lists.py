@@ -72,13 +72,13 @@ def test_training_lists_are_the_positives_in_order() -> None:
 
 
 def test_newer_interactions_weigh_more() -> None:
-    options = InteractionOptions(time="t", recency=0.8)
+    options = InteractionOptions(time="t", recency=3.0)
     [part] = [divided(shard, options) for shard in sharded(LOG, 1)]
     documents = lists.trained(part, catalogue_of([part], options), options)
     for user in np.unique(documents.user):
         found = documents.weight[documents.user == user]
         n = len(found)
-        assert found == pytest.approx([1 + 0.8 * (2 * k + 1 - n) / n for k in range(n)])
+        assert found == pytest.approx([4 * ((2 * k + 1) / (2 * n)) ** 3 for k in range(n)])
     alike = lists.trained(part, catalogue_of([part], options), InteractionOptions(time="t"))
     assert set(alike.weight.tolist()) == {1.0}
 

@@ -43,7 +43,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"core": -1}, "core must be at least 0, found -1"),
     ({"core_rounds": 0}, "core_rounds must be at least 1, found 0"),
     ({"held_out": 0}, "held_out must be at least 1, found 0"),
-    ({"recency": 1.5}, "recency must be in [0, 1], found 1.5"),
+    ({"recency": -1.0}, "recency must be 0 or more, found -1.0"),
     ({"candidates": 0}, "candidates must be at least 1, found 0"),
     ({"seed": -1}, "seed must be at least 0, found -1"),
     ({"shards": 0}, "shards must be at least 1, found 0"),
