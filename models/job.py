@@ -120,7 +120,7 @@ def run(job: TrainingJob, *, report: Report = progress.say) -> tuple[tf.keras.Mo
       InputError: The data has nothing to learn from, or the strategy's devices are not there.
     """
     config, shapes = job.config, job.shapes
-    config.require(shapes.spec)
+    config.require(shapes.spec, dense_gradients=registry.family(job.family).dense_gradients)
     place = strategy_lib.place(config.distribution)
     strategy = strategy_lib.connect(config.distribution)
     return _train(job, strategy, report if place.chief else progress.say_nothing, place.chief)

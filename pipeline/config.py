@@ -17,6 +17,7 @@ from data.interactions.options import Labels
 from data.readers import Format
 from models import recommend
 from models import registry
+from models.baseline import FeatureConfig
 from models.metrics import MetricContract
 from models.metrics import check_pipeline_metrics
 from models.metrics import parse_metric
@@ -265,7 +266,9 @@ class Config:
 
     def _check_model(self) -> None:
         family = registry.family(self.model.family)
-        self.train.require(self.features)
+        self.train.require(self.features, dense_gradients=family.dense_gradients)
+        if isinstance(self.model.settings, FeatureConfig):
+            self.model.settings.require(self.features)
         parts = family.stages(self.model.settings)
         for name in self.train.stages:
             if name not in parts:

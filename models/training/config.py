@@ -183,6 +183,8 @@ class TrainConfig(OptimizerConfig):
         yield f"label_weights must be 0 or more, found {self.label_weights}", not sound
         nothing = bool(self.label_weights) and not any(self.label_weights)
         yield f"label_weights must not all be 0, found {self.label_weights}", nothing
+        drawn = self.negatives is not None and bool(self.label_weights)
+        yield "label_weights and negatives do not go together; weigh by features.weight", drawn
         yield f"seed must be in [0, 2^31), found {self.seed}", not 0 <= self.seed < 2**31
         planned = self.reduce_lr_patience > 0 and self.scheduled
         yield "reduce_lr_patience and a schedule both set the learning rate; choose one", planned
@@ -241,8 +243,13 @@ class TrainConfig(OptimizerConfig):
         tasks = self.tasks.items()
         return main | {name: losses.n_outputs(t.loss, t.loss_options) for name, t in tasks}
 
-    def require(self, features: FeatureSpec) -> None:
-        """Raises InputError where these settings and the features do not go together."""
+    def require(self, features: FeatureSpec, *, dense_gradients: bool = False) -> None:
+        """Raises InputError where these settings and the features do not go together.
+
+        Args:
+          features: The features.
+          dense_gradients: Whether the gradients of embeddings are tensors of one size.
+        """
         apart = sorted(set(features.tasks) ^ set(self.tasks))
         if apart:
             raise InputError(
@@ -254,7 +261,7 @@ class TrainConfig(OptimizerConfig):
                 f"train.negatives: '{features.tasks[0]}' has no value for negatives; only the label"
                 " may be learned"
             )
-        if any(feature.categorical for feature in features.features):
+        if not dense_gradients and any(feature.categorical for feature in features.features):
             self.require_embeddings()
 
     def require_embeddings(self) -> None:

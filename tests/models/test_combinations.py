@@ -190,6 +190,23 @@ def test_embeddings_on_several_devices_cannot_do_all(
         job_lib.run(job(folder, distribution=MIRRORED, **settings))
 
 
+@pytest.mark.parametrize("family", OF_PRODUCTS)
+def test_dense_gradients_of_embeddings_are_exchanged_in_any_way(
+    folder: Path, tmp_path: Path, family: str
+) -> None:
+    settings = SETTINGS[family] | BETTER[family]
+    started = job(
+        folder,
+        family=family,
+        settings=settings,
+        distribution=MIRRORED,
+        precision=Precision.FLOAT16,
+        steps_per_execution=4,
+    )
+    _, result = job_lib.run(elsewhere(started, tmp_path), report=lambda line: None)
+    assert result.best > 0.9
+
+
 def test_a_tpu_is_looked_for_at_its_address(folder: Path) -> None:
     """The one part of TPUStrategy that needs no TPU."""
     tpu = DistributionConfig(Strategy.TPU, tpu="local")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from data.errors import InputError
+from data.sampling import Negatives
 from models import strategy
 from models.strategy import DistributionConfig
 from models.strategy import Strategy
@@ -41,6 +42,14 @@ COMPILED: dict[str, Any] = {"jit_compile": True, "list_size": 10}
         (
             {"reduce_lr_patience": 2, "schedule": Schedule.COSINE},
             "reduce_lr_patience and a schedule both set the learning rate; choose one",
+        ),
+        (
+            {"negatives": Negatives(), "label_weights": (1.0, 2.0)},
+            "label_weights and negatives do not go together; weigh by features.weight",
+        ),
+        (
+            {"negatives": Negatives(), "list_size": 5},
+            "list_size and negatives both set the length of a list; choose one",
         ),
         (
             {"stages": {"gmf": StageConfig(batch_size=0)}},

@@ -64,3 +64,10 @@ def test_stages_are_those_of_the_model() -> None:
     assert message({"train": stages}) == "my.toml: train.stages: this model has no part 'gfm'."
     sound = changed({"model": model, "train": {"stages": {"gmf": {"epochs": 2}}}})
     assert sound.train.of_stage("gmf").epochs == 2
+
+
+def test_the_baseline_ranks_by_a_feature_that_is_there() -> None:
+    assert message({"model": {"family": "feature", "feature": "prise"}}) == (
+        "my.toml: feature: expected a document feature that is one number, found 'prise'."
+        " Did you mean 'price'?"
+    )
