@@ -18,6 +18,7 @@ from components.pusher import UNCHANGED
 from components.trainer import SUMMARY
 from data.readers import Format
 from models.search import spell_value
+from models import registry
 from pipeline import lineage
 from pipeline.config import Config
 from pipeline.examples import TRAIN
@@ -205,6 +206,9 @@ def _decision(
         yield f"published: version {version} in {pushed['pushed_destination'].string_value}"
     yield "rank a file of ELWC records or JSON lines with it:"
     yield f"  {_command()} score --top 3 --model {config.push.base} --input {_requests(config)}"
+    if config.examples.interactions and not registry.family(config.model.family).across_list:
+        yield "recommend items to a user with it:"
+        yield f"  {_command()} recommend --model {config.push.base} --user ID"
 
 
 def _unchanged(version: str, folder: str) -> str:

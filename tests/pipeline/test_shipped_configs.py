@@ -12,6 +12,7 @@ NAMES = sorted(decode.shipped())
 def test_there_is_one_for_each_data_set() -> None:
     assert NAMES == [
         "lightgbm-lambdarank",
+        "ml-100k",
         "mq2008",
         "mslr-web30k-sample",
         "ohsumed",
