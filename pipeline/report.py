@@ -17,8 +17,8 @@ from components.example_gen.steps import LISTS
 from components.pusher import UNCHANGED
 from components.trainer import SUMMARY
 from data.readers import Format
-from models.search import spell_value
 from models import registry
+from models.search import spell_value
 from pipeline import lineage
 from pipeline.config import Config
 from pipeline.examples import TRAIN
