@@ -101,12 +101,15 @@ def training(
         raise InputError(
             f"train: {found.users} users are too few for {shard[0]} parts; expected one in each"
         )
-    popular = negatives.kind is NegativeKind.POPULARITY
+    if negatives.kind is NegativeKind.POPULARITY:
+        line = popularity(found.counts, negatives.power)
+    else:  # of a block's users, and of those whose positives wait for a whole batch
+        line = even(catalogue.size, users=plan.users + batch_size)
     drawing = Drawing(
         transformed,
         drawing_lib.columns(catalogue, static),
         negatives,
-        popularity(found.counts, negatives.power) if popular else even(catalogue.size),
+        line,
         batch_size,
         static,
     )

@@ -15,8 +15,10 @@ COUNTS = np.array([90, 40, 0, 5, 1, 300, 12, 7, 0, 33])
 N_ITEMS = len(COUNTS)
 
 
-def line(power: float | None) -> Line:
-    return negatives.even(N_ITEMS) if power is None else negatives.popularity(COUNTS, power)
+def line(power: float | None, *, at_once: int = 200) -> Line:
+    if power is None:
+        return negatives.even(N_ITEMS, users=at_once)
+    return negatives.popularity(COUNTS, power)
 
 
 def users(*known: list[int]) -> Users:
@@ -45,7 +47,10 @@ def test_hashes_are_those_of_splitmix64() -> None:
 
 
 def test_popular_items_have_long_pieces_and_the_others_have_some() -> None:
-    assert negatives.even(4).ends.numpy().tolist() == [0, 1, 2, 3, 4]
+    for at_once, dtype in ((9, tf.int32), (2**29, tf.int64)):
+        ends = negatives.even(4, users=at_once).ends
+        assert ends.dtype is dtype
+        assert ends.numpy().tolist() == [0, 1, 2, 3, 4]
     lengths = np.diff(negatives.popularity(COUNTS, 0.5).ends.numpy())
     assert lengths / lengths.sum() == pytest.approx(np.sqrt(COUNTS) / np.sqrt(COUNTS).sum())
     assert lengths[2] == lengths[8] == 1
@@ -103,6 +108,13 @@ def test_draws_do_not_depend_on_the_users_around() -> None:
     weights = line(0.75)
     alone = draws(users([2, 5]), weights, 0, n=5)
     assert np.array_equal(alone, draws(users([0, 9], [], [2, 5], [1]), weights, 2, n=5))
+
+
+def test_many_users_at_once_get_the_same_draws() -> None:
+    of = users([2, 5], [], [0, 1, 9])
+    for row in range(3):
+        few, many = (draws(of, line(None, at_once=n), row, n=5) for n in (3, 2**40))
+        assert np.array_equal(few, many)
 
 
 def test_the_next_positives_of_the_batch_are_negatives() -> None:
