@@ -62,6 +62,8 @@ def validator(
         logits = by_task(model(inputs, training=False))
         sums = []
         for task, label in by_task(labels).items():
+            if not metrics:
+                continue  # the loss is all that is asked for
             scores = to_scores(logits[task], task)
             values, counts = evaluate(
                 scores, label, metrics=metrics, contract=contract, weights=weights

@@ -15,6 +15,7 @@ from data.features import FeatureSpec
 from data.features import Scope
 from data.interactions.options import Labels
 from data.readers import Format
+from data.sampling import NegativeKind
 from models import recommend
 from models import registry
 from models.baseline import FeatureConfig
@@ -22,6 +23,7 @@ from models.metrics import MetricContract
 from models.metrics import check_pipeline_metrics
 from models.metrics import parse_metric
 from models.metrics import preset
+from models.ranker import Ranker
 from models.settings import check_search
 from models.training.config import TrainConfig
 from models.tuning import TunerConfig
@@ -245,6 +247,19 @@ class Config:
                 "examples.interactions has positives only (labels = 'implicit'); the table"
                 " 'train.negatives' must say what they are learned against"
             )
+        if negatives and negatives.kind is NegativeKind.ALL:
+            self._check_whole()
+
+    def _check_whole(self) -> None:
+        family, context = registry.family(self.model.family), Scope.CONTEXT
+        known = isinstance(family.build, type) and issubclass(family.build, Ranker)
+        if family.across_list or not known:
+            raise InputError(
+                f"train.negatives: kind 'all' scores every item by itself; family"
+                f" '{self.model.family}' cannot"
+            )
+        if not any(feature.scope is context for feature in self.features.features):
+            raise InputError("train.negatives: kind 'all' needs a context feature: the user")
 
     def _check_catalogue(self) -> None:
         if self.examples.interactions:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from data.errors import InputError
 from data.features import ACROSS_LIST
+from data.features import DType
 from data.features import FeatureSpec
 from data.features import Scope
 from data.interactions.catalogue import POPULARITY
@@ -172,6 +173,14 @@ class ExamplesConfig:
         for feature in features.features:
             name, setting, file = own[feature.scope]
             popularity = feature.scope is Scope.DOCUMENT and feature.name == POPULARITY
+            number = feature.dtype is not DType.STRING
+            if popularity and not (number and feature.width == 1):
+                raise InputError(f"feature '{feature.name}': it is one number; set dtype and width")
+            if feature.name == name and (feature.width > 1 or feature.default is not None):
+                raise InputError(
+                    f"feature '{feature.name}': an id is one value, and never missing; set width"
+                    " = 1 and no default"
+                )
             if feature.name != name and not popularity and not file:
                 raise InputError(
                     f"feature '{feature.name}': its values come from a file; name it in"

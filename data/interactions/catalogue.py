@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
@@ -107,6 +108,8 @@ def side_columns(
     """
     found = {f.name: _readable(ids, f) for f in spec.features if (f.name, f.scope) == (own, scope)}
     rows = None if table is None else table.look_up(ids)
+    if rows is not None:
+        _require_known(ids, rows, side_features(spec, scope, own))
     for feature in side_features(spec, scope, own):
         if table is None or rows is None:
             found[feature.name] = neutral(feature, len(ids))
@@ -114,6 +117,16 @@ def side_columns(
             found[feature.name] = table.take(feature.name, rows)
             _require_finite(found[feature.name], feature, ids)
     return found
+
+
+def _require_known(ids: pa.Array, rows: np.ndarray, features: Iterable[Feature]) -> None:
+    unknown = np.flatnonzero(rows < 0)
+    required = [feature.name for feature in features if feature.default is None]
+    if len(unknown) and required:
+        raise InputError(
+            f"examples.interactions: nothing is known of {shown(ids[int(unknown[0])].as_py())}, and"
+            f" feature '{required[0]}' has no default"
+        )
 
 
 def _require_finite(column: np.ndarray, feature: Feature, ids: pa.Array) -> None:

@@ -102,11 +102,11 @@ class InteractionOptions:
       layout: csv, parquet, ml-100k, ml-1m, ml-csv (ml-latest, ML-20M, 25M, 32M) or ncf.
       user: The column of user ids, and the name of the feature that holds them.
       item: The column of item ids, and the name of the feature that holds them. The MovieLens
-        layouts call the two `user_id` and `movie_id`, whatever is said here.
+        layouts call the two `user_id` and `movie_id`.
       value: csv, parquet: the column of ratings or amounts; empty: each interaction has value 1.
       time: csv, parquet: the column of times, numbers or (parquet) dates; empty: the order of the
         file is that of time.
-      delimiter: csv: the character between two cells.
+      delimiter: csv: the character between two cells, of text beside parquet and ncf as well.
       users: The file of users below `base`, in the form of the layout; csv or parquet with a
         header for csv, parquet and ncf. Empty: none.
       items: The file of items below `base`, likewise.
@@ -237,6 +237,8 @@ class InteractionOptions:
         yield f"recency must be 0 or more, found {self.recency}", not sound
 
     def _split_rules(self) -> Iterator[tuple[str, bool]]:
+        users = self.split is SplitRule.USER and self.train_on_validation
+        yield "train_on_validation is not for split = 'user', whose users are apart", users
         held = self.validation_share + self.test_share
         shares = f"validation_share and test_share must leave users to train on, found {held} %"
         yield shares, held >= 100

@@ -73,7 +73,7 @@ def training(
         on from one epoch to the next; otherwise an epoch's last batch may be smaller.
       seed: Fixes draws and order.
       shard: Into how many parts the users are divided, and which of them is wanted.
-      first_epoch: The number of the first epoch, so that a training can go on where it was cut.
+      first_epoch: The number of the first epoch.
       block: About how many positives are in memory and shuffled together.
 
     Returns:

@@ -134,7 +134,7 @@ def draw(key: tf.Tensor, row: tf.Tensor, known: Gaps, line: Line, n: int) -> tf.
 
     Args:
       key: `[n_positives]` a hash of the positive, uint64.
-      row: `[n_positives]` which of the users it belongs to, int64; quickest in ascending order.
+      row: `[n_positives]` which of the users it belongs to, int64; quickest where neighbours are next to each other.
       known: Of these users.
       line: The weights of the items.
       n: The negatives of each.
@@ -145,9 +145,10 @@ def draw(key: tf.Tensor, row: tf.Tensor, known: Gaps, line: Line, n: int) -> tf.
     drawn = fold(key[:, tf.newaxis], tf.range(n))
     left = tf.gather(known.left, row)[:, tf.newaxis]
     share = tf.bitwise.right_shift(drawn, tf.constant(64 - _FRACTION_BITS, tf.uint64))
+    share = tf.cast(tf.bitcast(share, tf.int64), tf.float64)  # quicker than unsigned numbers
     # A share below 1 of a whole number, rounded to a double, is below that number.
-    share = tf.cast(share, tf.float64) * 2.0**-_FRACTION_BITS
-    at = tf.cast(share * tf.cast(left, tf.float64), line.ends.dtype)
+    scale = tf.cast(left, tf.float64) * 2.0**-_FRACTION_BITS
+    at = tf.cast(share * scale, line.ends.dtype)
     begins = tf.cast(row[:, tf.newaxis], at.dtype) * (line.ends[-1] + 1)
     before = _search(known.cuts, begins + at)
     cut = tf.cast(before, at.dtype) if line.even else tf.gather(known.cut, before)

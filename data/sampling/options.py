@@ -17,9 +17,10 @@ class NegativeKind(str, enum.Enum):
     POPULARITY = "popularity"
     """An item is as likely as its number of training positives to the power of `power` is large."""
     IN_BATCH = "in_batch"
-    """The positives of the lists that follow in the batch, which end with its first."""
+    """The positives of lists that are trained on at the same time."""
     ALL = "all"
-    """All items, nothing drawn: a list is a user, and negatives weigh what draws would."""
+    """All items, nothing drawn: a list (of `batch_size`) is a user, and negatives weigh what draws
+    would. Listwise losses take no weights of negatives: `softmax_loss` is that over all items."""
 
 
 @dataclasses.dataclass(frozen=True)

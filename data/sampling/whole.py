@@ -1,7 +1,8 @@
 """Batches of training lists that have the whole catalogue: every item that is no positive counts.
 
-What drawing negatives only estimates is computed here: with weights, the loss is the mean of that
-over all draws. For models that score all pairs by a product of matrices this is far cheaper too.
+What drawing negatives only estimates is computed here: with weights, a pointwise loss is the mean
+of that over all draws. For models that score all pairs by a product of matrices this is far cheaper
+too.
 """
 
 from __future__ import annotations

@@ -61,7 +61,8 @@ class StageConfig:
     """What is different where a part of the model is trained first; None: nothing.
 
     Attributes:
-      optimizer: As in `TrainConfig`, like all others.
+      optimizer: As in `TrainConfig`, like all others; one of its own has options of its own.
+      optimizer_options: Its further arguments.
       learning_rate: The step size.
       schedule: How the learning rate goes.
       batch_size: Lists per step.
@@ -70,6 +71,7 @@ class StageConfig:
     """
 
     optimizer: str | None = None
+    optimizer_options: dict[str, float | bool] | None = None
     learning_rate: float | None = None
     schedule: Schedule | None = None
     batch_size: int | None = None
@@ -157,6 +159,8 @@ class TrainConfig(OptimizerConfig):
         """Returns the settings for the part of that name."""
         stage = self.stages.get(name, StageConfig())
         other = {key: value for key, value in vars(stage).items() if value is not None}
+        if stage.optimizer is not None:
+            other.setdefault("optimizer_options", {})
         return dataclasses.replace(self, stages={}, **other)
 
     def _value_rules(self) -> Iterator[tuple[str, bool]]:

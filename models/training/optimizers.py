@@ -98,6 +98,11 @@ class OptimizerConfig:
             if name not in known:
                 near = did_you_mean(name, known) or f" Expected one of {', '.join(known)}."
                 raise InputError(f"optimizer_options: {self.optimizer} has no '{name}'.{near}")
+        try:
+            OPTIMIZERS[self.optimizer](**self.optimizer_options)
+        except (TypeError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            raise InputError(f"optimizer_options: {self.optimizer}: {reason}") from None
         for rule, broken in self._optimizer_rules():
             if broken:
                 raise InputError(rule)

@@ -118,6 +118,10 @@ def test_an_exponential_falls_by_its_rate_over_its_steps() -> None:
             "optimizer_options: adam has no 'beta1'. Did you mean 'beta_1'?",
         ),
         (
+            {"optimizer": "sgd", "optimizer_options": {"momentum": 2.0}},
+            "optimizer_options: sgd: `momentum` must be between [0, 1].",
+        ),
+        (
             {"optimizer": "lion", "optimizer_options": {"momentum": 0.8}},
             "optimizer_options: lion has no 'momentum'. Expected one of beta_1, beta_2.",
         ),

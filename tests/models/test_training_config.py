@@ -146,6 +146,14 @@ def test_a_tpu_may_be_named_with_its_zone_and_project(monkeypatch: pytest.Monkey
         DistributionConfig(tpu_zone="here")
 
 
+def test_a_stage_with_an_optimizer_of_its_own_has_options_of_its_own() -> None:
+    sgd: dict[str, Any] = {"optimizer": "sgd", "optimizer_options": {"momentum": 0.9}}
+    stages = {"gmf": StageConfig(optimizer="adam"), "mlp": StageConfig(learning_rate=0.1)}
+    config = TrainConfig(**sgd, stages=stages)
+    assert config.of_stage("gmf") == TrainConfig()
+    assert config.of_stage("mlp") == TrainConfig(**sgd, learning_rate=0.1)
+
+
 def test_a_stage_has_the_settings_but_for_its_own() -> None:
     stage = StageConfig(epochs=3, learning_rate=0.5)
     config = TrainConfig(epochs=9, batch_size=7, stages={"gmf": stage})

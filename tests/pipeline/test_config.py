@@ -71,3 +71,48 @@ def test_the_baseline_ranks_by_a_feature_that_is_there() -> None:
         "my.toml: feature: expected a document feature that is one number, found 'prise'."
         " Did you mean 'price'?"
     )
+
+
+def interactions(**changes: Any) -> dict[str, Any]:
+    """The tables of a recommender, some of them replaced."""
+    columns = [
+        {"name": "user_id", "scope": "context", "dtype": "string", "transform": "vocabulary"},
+        {"name": "item_id", "dtype": "string", "transform": "vocabulary"},
+    ]
+    examples = {"format": "interactions", "base": "logs", "splits": {"log": "*"}}
+    return {
+        "examples": {**examples, "interactions": {"layout": "csv"}},
+        "features": {"list_id": "user", "document_id": "item", "columns": columns},
+        "model": {"family": "mf"},
+        "train": {"negatives": {"kind": "all"}},
+        "evaluation": {"thresholds": {"ndcg@10": {"at_least": 0.1}}},
+        **changes,
+    }
+
+
+def test_a_whole_catalogue_is_for_models_that_score_items_alone() -> None:
+    assert changed(interactions()).model.family == "mf"
+    assert message(interactions(model={"family": "attention"})) == (
+        "my.toml: train.negatives: kind 'all' scores every item by itself; family 'attention'"
+        " cannot"
+    )
+    item = {"name": "item_id", "dtype": "string", "transform": "vocabulary"}
+    alone = {"list_id": "user", "document_id": "item", "columns": [item]}
+    assert message(interactions(features=alone)) == (
+        "my.toml: train.negatives: kind 'all' needs a context feature: the user"
+    )
+
+
+def test_ids_and_popularity_are_single_values() -> None:
+    tables = interactions()
+    user, item = tables["features"]["columns"]
+    popularity = {"name": "popularity", "width": 2}
+    for columns, expected in (
+        ([user, item, popularity], "'popularity': it is one number; set dtype and width"),
+        (
+            [{**user, "default": "nobody"}, item],
+            "'user_id': an id is one value, and never missing; set width = 1 and no default",
+        ),
+    ):
+        features = {**tables["features"], "columns": columns}
+        assert message(interactions(features=features)) == f"my.toml: feature {expected}"

@@ -43,6 +43,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"core": -1}, "core must be at least 0, found -1"),
     ({"core_rounds": 0}, "core_rounds must be at least 1, found 0"),
     ({"held_out": 0}, "held_out must be at least 1, found 0"),
+    (
+        {"split": SplitRule.USER, "train_on_validation": True},
+        "train_on_validation is not for split = 'user', whose users are apart",
+    ),
     ({"recency": -1.0}, "recency must be 0 or more, found -1.0"),
     ({"candidates": 0}, "candidates must be at least 1, found 0"),
     ({"seed": -1}, "seed must be at least 0, found -1"),
