@@ -134,7 +134,8 @@ def draw(key: tf.Tensor, row: tf.Tensor, known: Gaps, line: Line, n: int) -> tf.
 
     Args:
       key: `[n_positives]` a hash of the positive, uint64.
-      row: `[n_positives]` which of the users it belongs to, int64; quickest where neighbours are next to each other.
+      row: `[n_positives]` which of the users it belongs to, int64; quickest if users are
+        near those before them.
       known: Of these users.
       line: The weights of the items.
       n: The negatives of each.
