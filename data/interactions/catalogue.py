@@ -108,7 +108,7 @@ def side_columns(
     """
     found = {f.name: _readable(ids, f) for f in spec.features if (f.name, f.scope) == (own, scope)}
     rows = None if table is None else table.look_up(ids)
-    if rows is not None:
+    if rows is not None and scope is Scope.CONTEXT:  # items have a policy
         _require_known(ids, rows, side_features(spec, scope, own))
     for feature in side_features(spec, scope, own):
         if table is None or rows is None:

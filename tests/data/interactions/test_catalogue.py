@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -115,3 +116,17 @@ def test_without_a_file_features_are_neutral() -> None:
         "user_id": [[b"a"], [b"b"]],
         "age": [[30], [30]],
     }
+
+
+def test_users_without_a_row_need_defaults() -> None:
+    spec = dataclasses.replace(
+        SPEC, columns=(*SPEC.columns, Feature("income", scope=Scope.CONTEXT))
+    )
+    column = np.zeros((1, 1), np.float32)
+    columns = {"age": column, "income": column}
+    table = SideTable(ids=pa.array([b"a"]), values=columns, unknown=columns)
+    known = catalogues.side_columns(pa.array([b"a"]), table, "user_id", Scope.CONTEXT, spec)
+    assert known["income"].tolist() == [[0]]
+    message = "examples.interactions: nothing is known of 'b', and feature 'income' has no default"
+    with pytest.raises(InputError, match=f"^{message}$"):
+        catalogues.side_columns(pa.array([b"a", b"b"]), table, "user_id", Scope.CONTEXT, spec)
