@@ -17,6 +17,7 @@ from data.sampling import catalogue as catalogue_lib
 from data.sampling import drawing as drawing_lib
 from data.sampling.catalogue import Catalogue
 from data.sampling.drawing import Drawing
+from data.sampling.negatives import Line
 from data.sampling.negatives import even
 from data.sampling.negatives import popularity
 from data.sampling.options import NegativeKind
@@ -101,20 +102,22 @@ def training(
         raise InputError(
             f"train: {found.users} users are too few for {shard[0]} parts; expected one in each"
         )
-    if negatives.kind is NegativeKind.POPULARITY:
-        line = popularity(found.counts, negatives.power)
-    else:  # of a block's users, and of those whose positives wait for a whole batch
-        line = even(catalogue.size, users=plan.users + batch_size)
     drawing = Drawing(
         transformed,
         drawing_lib.columns(catalogue, static),
         negatives,
-        line,
+        _line(found, negatives, users=plan.users + batch_size),  # some wait for a whole batch
         batch_size,
         static,
     )
     blocks = blocks_lib.read(files, transformed, catalogue, plan).prefetch(1)
     return blocks.flat_map(drawing.groups).prefetch(1).unbatch()
+
+
+def _line(found: _Survey, negatives: Negatives, *, users: int) -> Line:
+    if negatives.kind is NegativeKind.POPULARITY:
+        return popularity(found.counts, negatives.power)
+    return even(len(found.counts), users=users)
 
 
 @dataclasses.dataclass(frozen=True)

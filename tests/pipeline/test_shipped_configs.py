@@ -15,6 +15,8 @@ def test_there_is_one_for_each_data_set() -> None:
         "ml-100k",
         "mq2008",
         "mslr-web30k-sample",
+        "ncf-ml-1m-mf",
+        "ncf-ml-1m-neumf",
         "ohsumed",
         "synthetic",
         "synthetic-gam",
