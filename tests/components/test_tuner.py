@@ -9,7 +9,6 @@ from typing import Any
 
 import keras_tuner
 import pytest
-import tensorflow as tf
 from tfx import v1 as tfx
 from tfx.types import artifact_utils
 from tfx.types import standard_artifacts as types
@@ -21,6 +20,7 @@ from components import tuner
 from data import plain
 from data.errors import InputError
 from models import job as job_lib
+from models import serving
 from models.dnn import DnnConfig
 from models.metrics import MetricContract
 from models.search import LOGS
@@ -132,8 +132,8 @@ def best(searched: Path) -> dict[str, Any]:
 def test_the_trainer_comes_to_what_the_best_trial_came_to(
     searched: Path, transformed: Transformed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exported: list[tf.keras.Model] = []
-    monkeypatch.setattr(trainer, "export", lambda model, *args, **options: exported.append(model))
+    exported: list[serving.Servable] = []
+    monkeypatch.setattr(trainer, "export", lambda published, *args: exported.append(published))
     fn_args = arguments(transformed, tmp_path)
     fn_args.transform_output, fn_args.hyperparameters = str(transformed.folder), best(searched)
     fn_args.serving_model_dir = str(tmp_path / "model")
@@ -145,7 +145,7 @@ def test_the_trainer_comes_to_what_the_best_trial_came_to(
     assert summary["best"] == pytest.approx(first.value, abs=1e-6)
     assert summary["tuned"] == first.settings
     width = first.settings["model.hidden_layer_dims"][0]
-    assert (width,) in [tuple(weight.shape) for weight in exported[0].weights]
+    assert (width,) in [tuple(weight.shape) for weight in exported[0].model.weights]
 
 
 def test_other_values_are_another_training(searched: Path, transformed: Transformed) -> None:
