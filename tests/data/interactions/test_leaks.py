@@ -34,8 +34,13 @@ def of_parts(rows: Sequence[Row], *parts: Part) -> Divided:
     return Divided(shard(rows), part, part == Part.TRAIN)
 
 
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("settings", [{}, TIMED, {"split": SplitRule.USER}], ids=str)
+@pytest.mark.parametrize(
+    ("settings", "training"),
+    [
+        *((settings, training) for settings in ({}, TIMED) for training in (False, True)),
+        ({"split": SplitRule.USER}, False),
+    ],
+)
 def test_our_own_splits_pass(settings: dict[str, Any], training: bool) -> None:
     options = InteractionOptions(time="t", train_on_validation=training, **settings)
     log = one_of_each_pair(random_log(7, users=60))
