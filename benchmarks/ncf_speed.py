@@ -123,6 +123,13 @@ def row(title: str, theirs: float, ours: float, share: str, most: str) -> tuple[
     return title, f"{theirs:,.2f} s", f"{ours:,.2f} s", share, most
 
 
+def show(rows: Rows, passed: bool) -> bool:
+    """Prints lines of the table; returns whether what they require holds."""
+    for cells in rows:
+        print(LINE.format(*cells).rstrip(), flush=True)
+    return passed
+
+
 def main() -> None:
     """Measures and prints the table; the exit status says whether what is required holds."""
     options = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -133,19 +140,15 @@ def main() -> None:
     data = Path(os.environ.get("RANKING_DATA", ROOT.parent / "shared" / "data")) / "ncf-ml-1m"
     if not data.is_dir():
         sys.exit(f"no data at {data}: RANKING_DATA must name the folder of ncf-ml-1m")
+    print(LINE.format("CPU time", "script", "ours", "share", "at most"), flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         start("data", folder, {})
-        parts = [epochs(folder, arguments.rounds)]
-        if not arguments.no_quality:
-            parts.append(quality(folder))
+        passed = show(*epochs(folder, arguments.rounds))
         if not arguments.no_memory:
-            parts.append(memory(folder))
-    print(LINE.format("CPU time", "script", "ours", "share", "at most"))
-    for found, _ in parts:
-        for cells in found:
-            print(LINE.format(*cells).rstrip())
-    passed = all(holds for _, holds in parts)
+            passed &= show(*memory(folder))
+        if not arguments.no_quality:
+            passed &= show(*quality(folder))
     print("\npassed" if passed else "\nFAILED")
     sys.exit(0 if passed else 1)
 
