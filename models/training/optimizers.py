@@ -99,7 +99,8 @@ class OptimizerConfig:
                 near = did_you_mean(name, known) or f" Expected one of {', '.join(known)}."
                 raise InputError(f"optimizer_options: {self.optimizer} has no '{name}'.{near}")
         try:
-            OPTIMIZERS[self.optimizer](**self.optimizer_options)
+            with tf.Graph().as_default():  # Its variables must not start TensorFlow's runtime.
+                OPTIMIZERS[self.optimizer](**self.optimizer_options)
         except (TypeError, ValueError) as error:
             reason = str(error).partition("\n")[0]
             raise InputError(f"optimizer_options: {self.optimizer}: {reason}") from None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,14 @@ from models.training.optimizers import build_optimizer
 from models.training.optimizers import learning_rate
 
 RATE = 0.5
+# Virtual devices can be set only while TensorFlow's runtime has not started.
+CONFIG_THEN_DEVICES = """
+import tensorflow as tf
+from models.training.optimizers import OptimizerConfig
+OptimizerConfig(optimizer_options={"beta_1": 0.5})
+halves = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], halves)
+"""
 
 
 def rates(steps: list[int], total_steps: int, **settings: Any) -> list[float]:
@@ -51,6 +62,12 @@ def test_an_optimizer_takes_arguments_of_its_own() -> None:
     assert {name: found[name] for name in options} == options
     sgd = OptimizerConfig(optimizer="sgd", optimizer_options={"momentum": 0.9})
     assert build_optimizer(sgd).get_config()["momentum"] == 0.9
+
+
+def test_reading_a_config_leaves_the_devices_to_the_strategy() -> None:
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", CONFIG_THEN_DEVICES]
+    assert subprocess.run(command, cwd=root, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
