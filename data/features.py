@@ -208,6 +208,8 @@ class FeatureSpec:
       document_id: A document column that identifies the document within its list; none if empty.
       tasks: Further label columns, for models that learn several at once; a value below 0, or none,
         is no label.
+      impressions: Whether each document is an impression of its own, as in a log of clicks without
+        lists. A stored list is then a block of rows that have nothing in common.
     """
 
     columns: tuple[Feature, ...]
@@ -216,6 +218,7 @@ class FeatureSpec:
     list_id: str = ""
     document_id: str = ""
     tasks: tuple[str, ...] = ()
+    impressions: bool = False
 
     def __post_init__(self) -> None:
         others = (*self.targets, self.weight, self.list_id, self.document_id)
@@ -236,6 +239,17 @@ class FeatureSpec:
             raise InputError(f"'{taken[0]}' is a name of this project's own; rename the column")
         if not any(f.scope is Scope.DOCUMENT for f in self.features):
             raise InputError("at least one document feature is needed to rank documents")
+        for rule, broken in self._impression_rules():
+            if self.impressions and broken:
+                raise InputError(f"impressions: {rule}")
+
+    def _impression_rules(self) -> Iterator[tuple[str, bool]]:
+        yield f"rows of no list have no list_id, found '{self.list_id}'", bool(self.list_id)
+        for feature in self.features:
+            where = f"feature '{feature.name}'"
+            yield f"{where} needs scope 'document'", feature.scope is Scope.CONTEXT
+            across = [step.value for step in feature.transform if step in ACROSS_LIST]
+            yield f"{where}: a row has no list for '{''.join(across[:1])}'", bool(across)
 
     @functools.cached_property
     def features(self) -> tuple[Feature, ...]:

@@ -201,3 +201,32 @@ def test_label_columns_are_label_tasks_and_weight(weight: str) -> None:
     assert spec.targets == ("label", "bought", "minutes")
     assert spec.label_columns == (*spec.targets, *([weight] if weight else []))
     assert [f.name for f in spec.raw] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("features", "settings", "rule"),
+    [
+        ((Feature("x"),), {"list_id": "user"}, "rows of no list have no list_id, found 'user'"),
+        (
+            (Feature("x"), Feature("age", scope=Scope.CONTEXT)),
+            {},
+            "feature 'age' needs scope 'document'",
+        ),
+        (
+            (Feature("x", transform=(T.LOG1P, T.LIST_Z_SCORE)),),
+            {},
+            "feature 'x': a row has no list for 'list_z_score'",
+        ),
+    ],
+)
+def test_impressions_have_no_lists(
+    features: tuple[Feature, ...], settings: dict[str, Any], rule: str
+) -> None:
+    FeatureSpec(features, **settings)
+    with pytest.raises(InputError, match=f"^{re.escape(f'impressions: {rule}')}$"):
+        FeatureSpec(features, impressions=True, **settings)
+
+
+def test_impressions_may_have_ids() -> None:
+    spec = FeatureSpec((Feature("x", transform=(T.Z_SCORE,)),), document_id="id", impressions=True)
+    assert [feature.name for feature in spec.raw] == ["id", "x"]
