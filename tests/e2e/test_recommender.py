@@ -43,6 +43,7 @@ def finished(ranking_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Fi
     folder = tmp_path_factory.mktemp("ml-100k")
     table = tomli.loads(decode.shipped()["ml-100k"].read_text())
     table["pipeline"]["root"], table["push"]["base"] = str(folder / "run"), str(folder / "models")
+    table["examples"]["base"] = str(ranking_data / "ml-100k")
     table["train"]["epochs"] = EPOCHS
     table["evaluation"]["confidence_intervals"] = False
     table["evaluation"]["thresholds"] = {"full_ndcg@10": {"at_least": 0.01}}
