@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -66,15 +67,20 @@ def read(files: Sequence[str]) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(list(files), compression_type="GZIP")
 
 
-def count(files: Sequence[str], transformed: TransformedSpec) -> Counts:
+def count(files: Sequence[str], transformed: TransformedSpec, *, at_once: int = 1024) -> Counts:
     """Counts training lists.
+
+    Args:
+      files: Transformed examples.
+      transformed: Their shapes.
+      at_once: How many lists are in memory.
 
     Raises:
       InputError: There is nothing to learn from: no document, or the same label everywhere.
     """
     seen: dict[str, set[float]] = {name: set() for name in transformed.spec.targets}
     lists = documents = longest = 0
-    for serialized in read(files).batch(1024):
+    for serialized in read(files).batch(at_once):
         targets = transformed.spec.targets
         labels = columnar.parse(serialized, (), labels=targets, suffix=TRANSFORM_SUFFIX)
         for name, grades in seen.items():
@@ -133,11 +139,11 @@ def training(
 
 
 def validation(
-    files: Sequence[str], transformed: TransformedSpec, *, batch_size: int
+    files: Sequence[str], transformed: TransformedSpec, *, batch_size: int, cached: bool = True
 ) -> tf.data.Dataset:
-    """Every list once and whole, in the order of the files."""
-    lists = read(files).batch(batch_size)
-    return _batches(lists, transformed, Shapes(batch_size)).cache()
+    """Every list once and whole, in the order of the files; parsed ones are kept if `cached`."""
+    batches = _batches(read(files).batch(batch_size), transformed, Shapes(batch_size))
+    return batches.cache() if cached else batches
 
 
 def _batches(
@@ -155,14 +161,32 @@ def _batches(
         if shapes.static:
             inputs = {name: _fix(tensor, shapes) for name, tensor in inputs.items()}
             labels = {name: _fix(tensor, shapes) for name, tensor in labels.items()}
-        weights = _weights(labels[spec.label], shapes.label_weights)
         if spec.weight:
-            given = columnar.to_dense(tensors[spec.weight], list_size=list_size)
-            weights = given if weights is None else given * weights
-        batch = inputs, labels if spec.tasks else labels[spec.label]
-        return batch if weights is None else (*batch, weights)
+            labels[spec.weight] = columnar.to_dense(tensors[spec.weight], list_size=list_size)
+        return assemble(inputs, labels, transformed, shapes)
 
     return lists.map(to_batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def assemble(
+    inputs: Inputs, labels: Mapping[str, tf.Tensor], transformed: TransformedSpec, shapes: Shapes
+) -> Batch:
+    """Returns a batch of its parts.
+
+    Args:
+      inputs: The model inputs.
+      labels: `[batch_size, list_size]` each: labels and, where the spec names them, weights.
+      transformed: What the spec is of.
+      shapes: Whether labels have weights.
+    """
+    spec = transformed.spec
+    weights = _weights(labels[spec.label], shapes.label_weights)
+    if spec.weight:
+        given = labels[spec.weight]
+        weights = given if weights is None else given * weights
+    targets = {name: labels[name] for name in spec.targets}
+    batch = inputs, targets if spec.tasks else targets[spec.label]
+    return batch if weights is None else (*batch, weights)
 
 
 def _fix(tensor: tf.Tensor, shapes: Shapes) -> tf.Tensor:

@@ -10,15 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from data import dataset
 from data import plain
 from data.errors import InputError
-from data.sampling import batches as sampled
-from data.sampling import catalogue
-from data.sampling import whole
-from data.sampling.catalogue import Catalogue
-from data.sampling.options import NegativeKind
-from data.sampling.options import Negatives
 from data.transformed import TransformedSpec
 from models import losses
 from models import registry
@@ -27,6 +20,7 @@ from models import strategy as strategy_lib
 from models.metrics import MetricContract
 from models.metrics import parse_metric
 from models.ranker import Inputs
+from models.sources import Source
 from models.strategy import Strategy
 from models.training import loop
 from models.training import progress
@@ -35,11 +29,6 @@ from models.training.loop import TrainResult
 from models.training.progress import Report
 from models.training.progress import Validate
 from models.validation import validator
-
-VALIDATION_LISTS = 512
-"""The most lists of a validation batch: training batches count short lists, and may be large."""
-EPOCHS = 1 << 16
-"""Among so many epochs of negatives each worker of parameter servers begins at one of its own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +76,25 @@ class TrainingJob:
         """The shapes of the lists."""
         return plain.from_json(TransformedSpec, self.transformed)
 
+    @property
+    def source(self) -> Source:
+        """What is read."""
+        return Source(
+            self.train_files,
+            self.validation_files,
+            self.catalogue_files,
+            self.shapes,
+            self.config,
+            across_list=registry.family(self.family).across_list,
+        )
+
 
 def build(job: TrainingJob, static: bool = False) -> tf.keras.Model:
     """Builds the job's model with weights as they come."""
     outputs = job.config.outputs(job.shapes.spec.label)
     family = registry.family(job.family)
+    # Every place of a batch of impressions is a row: there is nothing to leave out.
+    static = static or job.shapes.spec.impressions
     return family.build(job.shapes, _settings(job), outputs=outputs, static=static)
 
 
@@ -138,7 +141,7 @@ def _train(
     return loop.train(
         functools.partial(_joined, job, parts),
         training_data(job, strategy),
-        functools.partial(_validate, job, _validation(job)),
+        functools.partial(_validate, job, job.source.validation()),
         job.config,
         state_dir=Path(job.state_dir),
         strategy=strategy,
@@ -165,114 +168,29 @@ def training_data(job: TrainingJob, strategy: tf.distribute.Strategy) -> loop.Tr
     replicas = strategy.num_replicas_in_sync
     if job.config.distribution.strategy is not Strategy.PARAMETER_SERVER:
         loop.per_replica(job.config, replicas)
-    counts = _count(job)
+    source = job.source
+    counts = source.count()
     if counts.lists < replicas:
         name = job.config.distribution.strategy.value
         raise InputError(
             f"train: {counts.lists} lists are too few for the {replicas} devices of {name}"
         )
     return loop.TrainingData(
-        functools.partial(_batches, job, replicas=replicas, counts=counts),
+        functools.partial(source.batches, replicas=replicas, counts=counts),
         counts,
         sample=sample(job),
         label=job.shapes.spec.label,
     )
 
 
-def _count(job: TrainingJob) -> dataset.Counts:
-    negatives = job.config.negatives
-    if negatives is None:
-        return dataset.count(job.train_files, job.shapes)
-    if negatives.kind is NegativeKind.ALL:
-        return whole.count(job.train_files, job.shapes, _catalogue(job))
-    return sampled.count(job.train_files, job.shapes, per_positive=negatives.per_positive)
-
-
-def _catalogue(job: TrainingJob) -> Catalogue:
-    return catalogue.load(job.catalogue_files, job.shapes)
-
-
 def sample(job: TrainingJob) -> Inputs:
     """Returns the model inputs of some lists; they make a model create its weights."""
-    return next(iter(_validation(job)))[0]
+    return next(iter(job.source.validation()))[0]
 
 
 def measure(job: TrainingJob, model: tf.keras.Model) -> float:
     """Returns the job's metric of a model on the validation lists."""
-    return _validate(job, _validation(job), model)()[job.config.metric]
-
-
-def _validation(job: TrainingJob) -> tf.data.Dataset:
-    batch_size = min(job.config.batch_size, VALIDATION_LISTS)
-    return dataset.validation(job.validation_files, job.shapes, batch_size=batch_size)
-
-
-def _batches(
-    job: TrainingJob,
-    context: tf.distribute.InputContext,
-    *,
-    replicas: int,
-    counts: dataset.Counts,
-) -> tf.data.Dataset:
-    config = job.config
-    servers = config.distribution.strategy is Strategy.PARAMETER_SERVER
-    # Workers of parameter servers each take all lists, each from another one on.
-    shard = (1, 0) if servers else (context.num_input_pipelines, context.input_pipeline_id)
-    batch_size = config.batch_size if servers else loop.per_replica(config, replicas)
-    if config.packed:  # one large batch costs less than many small ones
-        batch_size *= loop.steps_per_call(config, counts)
-    if config.negatives:
-        return _of_interactions(job, config.negatives, batch_size, shard)
-    shapes = dataset.Shapes(
-        batch_size,
-        config.list_size or None,
-        static=config.whole_batches,
-        by_length=_by_length(job) and not config.distributed,
-        label_weights=config.label_weights,
-    )
-    return dataset.training(
-        job.train_files,
-        job.shapes,
-        shapes,
-        seed=config.seed + context.input_pipeline_id,
-        shard=shard,
-        first=strategy_lib.first_list(counts.lists) if servers else 0,
-    )
-
-
-def _of_interactions(
-    job: TrainingJob, negatives: Negatives, batch_size: int, shard: tuple[int, int]
-) -> tf.data.Dataset:
-    config = job.config
-    servers = config.distribution.strategy is Strategy.PARAMETER_SERVER
-    first = strategy_lib.first_list(EPOCHS) if servers else 0
-    if negatives.kind is NegativeKind.ALL:
-        return whole.training(
-            job.train_files,
-            job.shapes,
-            _catalogue(job),
-            per_positive=negatives.per_positive,
-            batch_size=batch_size,
-            static=config.whole_batches,
-            seed=config.seed + first,
-            shard=shard,
-        )
-    return sampled.training(
-        job.train_files,
-        job.shapes,
-        _catalogue(job),
-        negatives,
-        batch_size=batch_size,
-        static=config.whole_batches,
-        seed=config.seed,
-        shard=shard,
-        first_epoch=first,
-    )
-
-
-def _by_length(job: TrainingJob) -> bool:
-    """Whether padding costs time: a model across the list computes it, unless it is cut off."""
-    return registry.family(job.family).across_list and not job.config.list_size
+    return _validate(job, job.source.validation(), model)()[job.config.metric]
 
 
 def _validate(job: TrainingJob, validation: tf.data.Dataset, model: tf.keras.Model) -> Validate:
