@@ -13,6 +13,8 @@ PACKAGES = (
     "components",
     "components.example_gen",
     "models",
+    "models.ctr",
+    "models.embedding",
     "models.extension",
     "models.losses",
     "models.metrics",

@@ -24,6 +24,10 @@ from models import mf
 from models import multi_task
 from models import ncf
 from models import ncf_settings
+from models.ctr import dcn
+from models.ctr import deepfm
+from models.ctr import dlrm
+from models.ctr import settings as ctr_settings
 from models.ranker import Outputs
 from models.ranker import Stage
 
@@ -61,6 +65,9 @@ class Family:
 
 FAMILIES: Mapping[str, Family] = {
     "attention": Family(attention.AttentionConfig, attention.AttentionRanker, across_list=True),
+    "dcn": Family(ctr_settings.DcnConfig, dcn.DcnRanker, dense_gradients=True),
+    "deepfm": Family(ctr_settings.DeepfmConfig, deepfm.DeepfmRanker, dense_gradients=True),
+    "dlrm": Family(ctr_settings.DlrmConfig, dlrm.DlrmRanker, dense_gradients=True),
     "dnn": Family(dnn.DnnConfig, dnn.DnnRanker),
     "feature": Family(baseline.FeatureConfig, baseline.FeatureRanker),
     "gam": Family(gam.GamConfig, gam.GamRanker),

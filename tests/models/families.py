@@ -13,6 +13,11 @@ from models.ranker import Outputs
 from tests.samples import SPEC
 from tests.samples import transformed_spec
 
+REGULARIZED = {
+    "kernel_regularization": 0.001,
+    "embedding_regularization": 0.01,
+    "init_stddev": 0.5,
+}
 SETTINGS: dict[str, dict[str, Any]] = {
     "attention": {
         "hidden_layer_dims": (8,),
@@ -21,6 +26,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "head_size": 4,
         "input_noise_stddev": 0.1,
     },
+    "dcn": {"bottom_stack": (6, 4), "top_stack": (8, 4), "dropout": 0.1, **REGULARIZED},
+    "deepfm": {"bottom_stack": (6,), "top_stack": (8, 4), "use_batch_norm": True, **REGULARIZED},
+    "dlrm": {"bottom_stack": (6, 8), "top_stack": (8, 4), "dropout": 0.1, **REGULARIZED},
     "dnn": {"hidden_layer_dims": (8, 4), "members": 2, "input_batch_norm": True},
     "gam": {
         "hidden_layer_dims": (4, 3),

@@ -60,7 +60,7 @@ def train(started: TrainingJob, tmp_path: Path) -> tuple[tf.keras.Model, float]:
 
 PARTS = ("gmf", "mlp")
 """Families that are parts of neumf."""
-OF_PRODUCTS = ("mf", "neumf")
+OF_PRODUCTS = ("mf", "neumf", "dcn", "deepfm", "dlrm")
 """Families whose logits are as those of others; one loss of each kind is enough."""
 KINDS = ("softmax_loss", "sigmoid_cross_entropy_loss", "ordinal_loss", "click_em_loss")
 GRID = [
@@ -105,7 +105,11 @@ FASTER: dict[str, dict[str, Any]] = {
 }
 
 
+UNREGULARIZED: dict[str, Any] = {"kernel_regularization": 0.0, "embedding_regularization": 0.0}
 BETTER: dict[str, dict[str, Any]] = {
+    "dcn": UNREGULARIZED,
+    "deepfm": UNREGULARIZED,
+    "dlrm": UNREGULARIZED,
     "mf": {"regularization": 0.0},
     "neumf": {"layers": (16, 16, 8), "mf_regularization": 0.0, "mlp_regularization": (0.0,)},
 }

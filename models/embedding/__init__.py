@@ -1,0 +1,1 @@
+"""Tables of embeddings: how they are kept, looked up and told from other weights."""
