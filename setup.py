@@ -18,6 +18,7 @@ PACKAGES = (
     "models.extension",
     "models.losses",
     "models.metrics",
+    "models.sparse",
     "models.training",
     "data",
     "data.interactions",

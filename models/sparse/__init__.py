@@ -1,0 +1,25 @@
+"""Embedding tables without a vocabulary: rows come with the keys that training meets."""
+
+from models.sparse.layer import SparseEmbedding
+from models.sparse.lookup import Combiner
+from models.sparse.lookup import sparse_lookup
+from models.sparse.settings import Full
+from models.sparse.settings import KeyType
+from models.sparse.settings import Start
+from models.sparse.settings import TableConfig
+from models.sparse.settings import Usage
+from models.sparse.table import SparseTable
+from models.sparse.table import create_table
+
+__all__ = [
+    "Combiner",
+    "Full",
+    "KeyType",
+    "SparseEmbedding",
+    "SparseTable",
+    "Start",
+    "TableConfig",
+    "Usage",
+    "create_table",
+    "sparse_lookup",
+]

@@ -1,0 +1,88 @@
+"""Looking ids up in a sparse table."""
+
+from __future__ import annotations
+
+import enum
+from typing import Protocol
+from typing import TypeAlias
+
+import tensorflow as tf
+
+Ids: TypeAlias = tf.Tensor | tf.RaggedTensor | tf.SparseTensor
+
+
+class Combiner(str, enum.Enum):
+    """How the vectors of several ids become one."""
+
+    SUM = "sum"
+    MEAN = "mean"
+    SQRTN = "sqrtn"
+    """The sum divided by the root of the number of ids."""
+
+
+class Table(Protocol):
+    """What can be looked up in: a table that trains, or one that was exported."""
+
+    def keys(self, ids: tf.Tensor) -> tf.Tensor:
+        """Returns the keys of ids."""
+
+    def serve(self, keys: tf.Tensor) -> tf.Tensor:
+        """Returns the vectors of keys, `[n_keys, dim]`."""
+
+    def train(self, keys: tf.Tensor, now: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the rows of a training batch and the place of each id among them."""
+
+    def vectors(self, rows: tf.Tensor) -> tf.Tensor:
+        """Returns the vectors of rows."""
+
+
+def sparse_lookup(
+    table: Table,
+    ids: Ids,
+    *,
+    train: bool = False,
+    now: tf.Tensor | None = None,
+) -> tf.Tensor | tf.RaggedTensor:
+    """Returns a vector per id, of the shape of the ids and `dim` more places.
+
+    Args:
+      table: The table.
+      ids: Integers or strings of any shape; those of a SparseTensor count as a ragged batch.
+      train: Whether ids are counted and may get rows; the gradient then reaches the rows.
+      now: The time of a training batch; none: the table counts training lookups.
+
+    Raises:
+      InputError: The ids are not of the type of the table's keys.
+    """
+    if isinstance(ids, tf.SparseTensor):
+        ids = tf.RaggedTensor.from_sparse(ids)
+    if isinstance(ids, tf.RaggedTensor):
+        flat = sparse_lookup(table, ids.flat_values, train=train, now=now)
+        return ids.with_flat_values(flat)
+    keys = tf.reshape(table.keys(ids), [-1])
+    if train:
+        rows, places = table.train(keys, now)
+        # Each row is read once, and its gradient added up before it reaches the optimizer.
+        vectors = tf.gather(table.vectors(rows), places)
+    else:
+        vectors = table.serve(keys)
+    dim = vectors.shape[-1]
+    shaped = tf.reshape(vectors, tf.concat([tf.shape(ids), [dim]], axis=0))
+    return tf.ensure_shape(shaped, [*ids.shape, dim])
+
+
+def combine(vectors: tf.Tensor, known: tf.Tensor, combiner: Combiner) -> tf.Tensor:
+    """Returns one vector per row, `[..., dim]`; that of no ids is 0.
+
+    Args:
+      vectors: `[..., width, dim]`, or ragged in its width.
+      known: `[..., width]`, 1 for an id and 0 for padding.
+      combiner: How to combine.
+    """
+    total = tf.reduce_sum(vectors * known[..., tf.newaxis], axis=-2)
+    if combiner is Combiner.SUM:
+        return total
+    number = tf.reduce_sum(known, axis=-1)[..., tf.newaxis]
+    return tf.math.divide_no_nan(
+        total, number if combiner is Combiner.MEAN else tf.math.sqrt(number)
+    )
