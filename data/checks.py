@@ -68,9 +68,10 @@ def _faults(lists: Lists, spec: FeatureSpec) -> dict[int, _Fault]:
         for i, first in zip(*np.unique(owners, return_index=True), strict=True):
             row = rows[first]
             document = -1 if in_context else int(row - starts[i])
-            part = "context" if in_context else f"document {document + 1}"
+            part = "context: " if in_context else f"document {document + 1}: "
+            part = "" if spec.impressions else part
             value = shown(column[row][bad[row]][0])
-            reason = f"{part}: feature '{name}': found {value}, expected {expected}"
+            reason = f"{part}feature '{name}': found {value}, expected {expected}"
             fault = _Fault(document, reason)
             if i not in found or document < found[i].document:
                 found[int(i)] = fault

@@ -32,3 +32,8 @@ def mix(keys: np.ndarray) -> np.ndarray:
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return keys ^ (keys >> np.uint64(31))
+
+
+def uniform(random: np.ndarray) -> np.ndarray:
+    """Returns numbers from 0 to below 1, float64, from 64 random bits each."""
+    return (random >> np.uint64(12)) * 2.0**-52

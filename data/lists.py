@@ -7,6 +7,7 @@ where one list ends and the next begins. Nothing here is done document by docume
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -22,10 +23,49 @@ ARROW_TYPES = {DType.FLOAT: pa.float32(), DType.INT: pa.int64(), DType.STRING: p
 PADDING = {DType.STRING: b"", DType.INT: -1}
 """What fills a document's row when it has fewer values than the column is wide."""
 
+BLOCK = 1024
+"""The most impressions that are stored as one list."""
+
+_Item = typing.TypeVar("_Item")
+
+
+@dataclasses.dataclass(frozen=True)
+class Places(Sequence[str]):
+    """Where rows were read; the texts are made when they are asked for.
+
+    >>> list(Places("train.csv", "row", np.array([3, 5])))
+    ['train.csv: row 3', 'train.csv: row 5']
+
+    Attributes:
+      file: The file.
+      unit: What a row is called: "row" or "line".
+      numbers: `[n]` the numbers of the rows, from 1, int64.
+    """
+
+    file: str
+    unit: str
+    numbers: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @typing.overload
+    def __getitem__(self, index: int) -> str: ...
+    @typing.overload
+    def __getitem__(self, index: slice) -> Places: ...
+    def __getitem__(self, index: int | slice) -> str | Places:
+        if isinstance(index, slice):
+            return dataclasses.replace(self, numbers=self.numbers[index])
+        return f"{self.file}: {self.unit} {self.numbers[index]}"
+
+    def select(self, mask: np.ndarray) -> Places:
+        """Returns the places where `mask` (`[n]`, bool) holds."""
+        return dataclasses.replace(self, numbers=self.numbers[mask])
+
 
 @dataclasses.dataclass(frozen=True)
 class Lists:
-    """A batch of `n` ranked lists.
+    """A batch of `n` ranked lists; impressions are lists of one document without an id.
 
     Attributes:
       ids: `[n]` list ids.
@@ -70,12 +110,18 @@ class Lists:
             for name, column in self.values.items()
         }
         return Lists(
-            ids=[x for x, kept in zip(self.ids, mask, strict=True) if kept],
-            origins=[x for x, kept in zip(self.origins, mask, strict=True) if kept],
+            ids=_kept(self.ids, mask),
+            origins=_kept(self.origins, mask),
             sizes=self.sizes[mask],
             values=values,
             scopes=self.scopes,
         )
+
+
+def _kept(items: Sequence[_Item], mask: np.ndarray) -> Sequence[_Item]:
+    if isinstance(items, Places):
+        return typing.cast(Sequence[_Item], items.select(mask))
+    return [item for item, kept in zip(items, mask, strict=True) if kept]
 
 
 def scopes(spec: FeatureSpec) -> dict[str, Scope]:
@@ -113,4 +159,18 @@ def merge(parts: Sequence[Lists]) -> Lists:
         sizes=np.concatenate([part.sizes for part in parts]),
         values={n: np.concatenate([part.values[n] for part in parts]) for n in first.values},
         scopes=first.scopes,
+    )
+
+
+def to_blocks(lists: Lists) -> Lists:
+    """Returns impressions as lists of at most `BLOCK` documents, about as many in each."""
+    rows = int(lists.sizes.sum())
+    number = -(-rows // BLOCK)
+    bounds = np.linspace(0, rows, number + 1).astype(np.int64)
+    return Lists(
+        ids=[b""] * number,
+        origins=[lists.origins[int(first)] for first in bounds[:-1]],
+        sizes=np.diff(bounds),
+        values=lists.values,
+        scopes=lists.scopes,
     )

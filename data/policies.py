@@ -70,7 +70,7 @@ class ListPolicy:
       no_relevant: About lists in which (by now) no label is above 0.
       binary_labels: Whether each label above 0 becomes 1 in the end, those of tasks as well; what
         TF-Ranking calls `convert_labels_to_binary`.
-      seed: Of the samples.
+      seed: Of the samples, and of what splits impressions.
     """
 
     bad_label: BadLabel = BadLabel.REFUSE
@@ -91,6 +91,13 @@ class ListPolicy:
             raise InputError(
                 f"duplicates: '{self.duplicates.value}' needs a 'document_id' among the features"
             )
+        for setting, default in (
+            ("duplicates", Duplicates.KEEP),
+            ("max_list_size", 0),
+            ("no_relevant", NoRelevant.KEEP),
+        ):
+            if spec.impressions and vars(self)[setting] != default:
+                raise InputError(f"{setting}: impressions have no lists; leave it out")
 
 
 def apply(
@@ -139,7 +146,7 @@ def _labels(
         found = "missing" if np.isnan(label) else f"found {shown(label)}"
         return f"feature '{spec.label}': {found}, expected a label of 0 or more"
 
-    return _refuse_lists(lists, good, reason, refuse)
+    return _refuse_lists(lists, good, reason, spec, refuse)
 
 
 def _duplicates(
@@ -168,7 +175,7 @@ def _duplicates(
             " expected each document once"
         )
 
-    return _refuse_lists(lists, good, reason, refuse)
+    return _refuse_lists(lists, good, reason, spec, refuse)
 
 
 def _cut(
@@ -247,6 +254,7 @@ def _refuse_lists(
     lists: Lists,
     good: np.ndarray,
     reason: Callable[[int], str],
+    spec: FeatureSpec,
     refuse: Callable[[Refusal], None],
 ) -> Lists:
     """Refuses the lists with a document that is not good, each for its first such document."""
@@ -254,8 +262,8 @@ def _refuse_lists(
     places = _places(lists)
     owners, first = np.unique(lists.list_of_document[rows], return_index=True)
     for i, row in zip(owners, rows[first], strict=True):
-        text = f"document {places[row] + 1}: {reason(row)}"
-        refuse(Refusal.at(lists.origins[i], text, lists.ids[i]))
+        place = "" if spec.impressions else f"document {places[row] + 1}: "
+        refuse(Refusal.at(lists.origins[i], f"{place}{reason(row)}", lists.ids[i]))
     kept = np.ones(len(lists), dtype=bool)
     kept[owners] = False
     return lists.keep_lists(kept)

@@ -31,12 +31,13 @@ class ExamplesConfig:
     """The raw logs.
 
     Attributes:
-      format: elwc, libsvm, csv, parquet or interactions.
+      format: elwc, libsvm, csv, parquet, criteo or interactions.
       base: The folder of the files.
       splits: Split names and file patterns below `base`; `{SPAN}`, `{VERSION}` and
         `{YYYY}-{MM}-{DD}` stand for the newest span of the logs.
-      hash_splits: Split names and shares: a list goes to a split by the hash of its id. Divided
-        is the one pattern of `splits` or, beside others, the one of `train`.
+      hash_splits: Split names and shares: a list goes to a split by the hash of its id, an
+        impression by that of its file's name and row. Divided is the one pattern of `splits` or,
+        beside others, the one of `train`.
       span: The span to train on, 0 for the newest.
       max_bad_share: The share of records that may be refused before the run stops.
       options: How the format is read.
@@ -145,6 +146,20 @@ class ExamplesConfig:
     def require(self, features: FeatureSpec) -> None:
         """Raises InputError where the logs cannot have these features."""
         self.lists.require(features)
+        if features.impressions or self.format is Format.CRITEO:
+            self._require_impressions(features)
+        elif self.format in (Format.CSV, Format.PARQUET) and not features.list_id:
+            raise InputError(
+                f"examples.format '{self.format.value}' needs features.list_id: rows make lists by"
+                " it; with features.impressions = true each row stands for itself"
+            )
+        elif self.hash_splits and not features.list_id:
+            raise InputError("examples.hash_splits needs features.list_id: lists are split by it")
+        if features.tasks and self.format is Format.LIBSVM:
+            raise InputError(
+                "features.tasks: the format 'libsvm' has one label per document, found"
+                f" {', '.join(features.tasks)} beside it"
+            )
         if self.interactions is None:
             return
         if not (features.list_id and features.document_id):
@@ -159,6 +174,15 @@ class ExamplesConfig:
                     " may look across the list"
                 )
         self._require_columns(self.interactions, features)
+
+    def _require_impressions(self, features: FeatureSpec) -> None:
+        if not features.impressions:
+            raise InputError("examples.format 'criteo' needs features.impressions = true")
+        if self.format in (Format.ELWC, Format.LIBSVM):
+            raise InputError(
+                f"features.impressions: the format '{self.format.value}' holds lists; expected csv,"
+                " parquet or criteo"
+            )
 
     def _require_columns(self, options: InteractionOptions, features: FeatureSpec) -> None:
         if options.recency and not features.weight:

@@ -13,6 +13,7 @@ import functools
 import json
 import os
 import re
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -34,6 +35,7 @@ from components.example_gen import steps
 from data import plain
 from data.errors import InputError
 from data.features import FeatureSpec
+from data.lists import Lists
 from data.readers import Format
 from pipeline.examples import ExamplesConfig
 
@@ -153,7 +155,7 @@ def _read(pipeline: beam.Pipeline, name: str, pattern: str, job: Job) -> Any:
     lists = steps.paths(pipeline, name, pattern) | f"Read[{name}]" >> beam.ParDo(
         steps.Read(job.config, job.spec)
     ).with_outputs(steps.REFUSED, steps.BROKEN, main=steps.LISTS)
-    if job.config.format not in (Format.CSV, Format.PARQUET):
+    if job.spec.impressions or job.config.format not in (Format.CSV, Format.PARQUET):
         return lists
     parts = {
         steps.LISTS: lists[steps.LISTS] | f"ById[{name}]" >> beam.FlatMap(steps.by_id),
@@ -178,10 +180,12 @@ def _divide(lists: beam.PCollection, name: str, job: Job) -> dict[str, beam.PCol
     shares = job.config.hash_splits
     if name != job.config.divided:
         return {name: lists}
+    choose: Callable[..., Iterator[Lists]] = steps.select
+    if job.spec.impressions:
+        choose = functools.partial(steps.select_rows, seed=job.config.lists.seed)
     return {
         split: lists
-        | f"Select[{split}]"
-        >> beam.FlatMap(functools.partial(steps.select, shares=shares, split=split))
+        | f"Select[{split}]" >> beam.FlatMap(functools.partial(choose, shares=shares, split=split))
         for split in shares
     }
 

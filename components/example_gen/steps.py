@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import apache_beam as beam
@@ -25,8 +26,10 @@ from data.errors import InputError
 from data.features import FeatureSpec
 from data.features import Scope
 from data.lists import Lists
+from data.lists import Places
 from data.lists import merge
 from data.lists import to_arrow
+from data.lists import to_blocks
 from data.readers import files
 from pipeline.examples import TRAIN
 from pipeline.examples import ExamplesConfig
@@ -124,6 +127,9 @@ class Encode(beam.DoFn):
         count(LISTS, len(kept))
         self._tally("lists", len(kept))
         self._tally("documents", kept.sizes.sum())
+        if self._spec.impressions:
+            yield from _encoder().encode(to_arrow(to_blocks(kept), self._spec))
+            return
         yield from _encoder().encode(to_arrow(kept, self._spec))
         for key in kept.ids:
             yield beam.pvalue.TaggedOutput(IDS, key)
@@ -210,6 +216,24 @@ def select(lists: Lists, shares: Mapping[str, int], split: str) -> Iterator[List
     names = list(shares)
     buckets = (hashing.bucket(key, bounds[-1]) for key in lists.ids)
     chosen = np.array([names[bisect.bisect(bounds, bucket)] == split for bucket in buckets])
+    if chosen.any():
+        yield lists.keep_lists(chosen)
+
+
+def select_rows(lists: Lists, shares: Mapping[str, int], split: str, seed: int) -> Iterator[Lists]:
+    """Yields the impressions that fall to a split by the hash of file name, row and seed.
+
+    What is read from a file is the same on any machine, in any folder, zipped or not.
+    """
+    places = lists.origins
+    if not isinstance(places, Places):
+        raise TypeError(f"impressions have places, found {type(places)}")
+    name = PurePosixPath(places.file).name.removesuffix(".gz").encode()
+    start = hashing.seeds([name], b"%d:" % seed)[0]
+    buckets = hashing.uniform(hashing.mix(start + places.numbers.astype(np.uint64)))
+    bounds = np.cumsum(list(shares.values()))
+    found = np.searchsorted(bounds, buckets * bounds[-1], side="right")
+    chosen = found == list(shares).index(split)
     if chosen.any():
         yield lists.keep_lists(chosen)
 

@@ -67,7 +67,7 @@ def _draw(seeds: np.ndarray, taken: np.ndarray, number: int, weights: np.ndarray
         if not len(short):
             break
         places = np.arange(turn * block, (turn + 1) * block).astype(np.uint64)
-        uniform = _uniform(hashing.mix(seeds[short, np.newaxis] + places))
+        uniform = hashing.uniform(hashing.mix(seeds[short, np.newaxis] + places))
         items = np.searchsorted(bounds, uniform * bounds[-1], side="right")
         drawn = (short[:, np.newaxis] * n_items + items).reshape(-1)
         fresh = first_new(taken, drawn)
@@ -94,7 +94,7 @@ def _sorted_rest(
     for start in range(0, len(short), at_once):
         lists = short[start : start + at_once]
         places = np.uint64(1 << 32) + np.arange(n_items).astype(np.uint64)  # drawn by no turn
-        random = -np.log1p(-_uniform(hashing.mix(seeds[lists, np.newaxis] + places)))
+        random = -np.log1p(-hashing.uniform(hashing.mix(seeds[lists, np.newaxis] + places)))
         with np.errstate(divide="ignore"):
             keys = random / weights
         owner = np.searchsorted(lists, taken // n_items)
@@ -120,8 +120,3 @@ def first_new(taken: np.ndarray, keys: np.ndarray) -> np.ndarray:
 def _places(owners: np.ndarray) -> np.ndarray:
     """Returns each element's place among those of its owner; owners are ascending."""
     return np.arange(len(owners)) - np.searchsorted(owners, owners)
-
-
-def _uniform(random: np.ndarray) -> np.ndarray:
-    """Returns numbers from 0 to below 1 from 64 random bits each."""
-    return (random >> np.uint64(12)) * 2.0**-52

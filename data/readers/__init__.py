@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from data.features import FeatureSpec
 from data.lists import Lists
+from data.readers import criteo
 from data.readers import libsvm
 from data.readers import tables
 from data.readers.options import Format
@@ -33,6 +34,7 @@ READERS: Mapping[Format, Callable[..., Iterator[Lists]]] = {
     Format.LIBSVM: libsvm.read,
     Format.CSV: tables.read_csv,
     Format.PARQUET: tables.read_parquet,
+    Format.CRITEO: criteo.read,
 }
 
 
@@ -48,7 +50,7 @@ def read(
 
     A list with a bad record is left out whole. A row that belongs to no list is left out alone.
     In CSV and Parquet each run of rows with one list id is a list, so that a list whose rows lie
-    apart comes in several parts.
+    apart comes in several parts. An impression is a list of one document without an id.
 
     Args:
       path: A local path or a URI such as `gs://bucket/file`; gzip is recognised by its content.
@@ -58,8 +60,9 @@ def read(
       refuse: Is told about each record that is left out.
 
     Yields:
-      Batches of at most 64 lists with every column of the spec, and as float32 the label (NaN
-      where it is missing), the tasks (-1 where they are missing) and the weight (1).
+      Batches of at most 64 lists, or 20,000 impressions, with every column of the spec, and as
+      float32 the label (NaN where it is missing), the tasks (-1 where they are missing) and the
+      weight (1).
 
     Raises:
       InputError: The file cannot be read, or not to its end.

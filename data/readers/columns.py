@@ -170,8 +170,10 @@ def parse_numbers(text: pa.Array, dtype: DType) -> tuple[np.ndarray, dict[int, s
     for i, cell in enumerate(text.to_pylist()):
         try:
             values[i] = number(cell, dtype)
-        except (ValueError, OverflowError):
+        except ValueError:
             bad[i] = _found(cell, dtype)
+        except OverflowError:
+            bad[i] = f"{_found(cell, dtype)} of 64 bits"
     return values, bad
 
 

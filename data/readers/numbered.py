@@ -53,7 +53,14 @@ def header(path: str, delimiter: str) -> list[str]:
 
 
 def csv_batches(
-    path: str, names: list[str], *, delimiter: str, rows: int, refuse: Refuse
+    path: str,
+    names: list[str],
+    *,
+    delimiter: str,
+    rows: int,
+    refuse: Refuse,
+    header: list[str] | None = None,
+    skip_rows: int = 0,
 ) -> Numbered:
     """Reads columns of a CSV file as bytes; rows with too few or too many cells are refused.
 
@@ -63,20 +70,30 @@ def csv_batches(
       delimiter: The character between two cells.
       rows: The most rows of a batch.
       refuse: Is told about each row that is left out.
+      header: The names of all columns, where they are known; nothing is quoted then.
+      skip_rows: The lines before the rows, where the header is given.
     """
+    above = skip_rows if header else 1
+    unit = "line" if header and not skip_rows else "row"
     skipped: list[int] = []
+    told: list[Refusal] = []
 
     def skip(row: arrow_csv.InvalidRow) -> str:
         if "\n" in row.text:
             return "error"  # A quote that is never closed has swallowed the rows after it.
-        skipped.append(row.number - 1)  # Arrow counts the header as row 1.
+        skipped.append(row.number - above)  # Arrow counts the header as row 1.
         reason = f"found {row.actual_columns} cells, expected {row.expected_columns}"
-        refuse(Refusal(path, f"row {row.number - 1}", reason))
+        told.append(Refusal(path, f"{unit} {skipped[-1]}", reason))
         return "skip"
 
+    def tell() -> None:  # not in `skip`: that runs in a thread of Arrow's, where none can count
+        while told:
+            refuse(told.pop(0))
+
     done = 0
-    with files.explained(path, "row", lambda: done), files.open_binary(path) as file:
-        for block in _open_csv(utf8.Checked(path, file), names, delimiter, skip):
+    with files.explained(path, unit, lambda: done), files.open_binary(path) as file:
+        for block in _open_csv(utf8.Checked(path, file), names, delimiter, skip, header, skip_rows):
+            tell()
             for start in range(0, block.num_rows, rows):
                 batch = block.slice(start, rows)
                 window = np.arange(done + 1, done + 1 + batch.num_rows + len(skipped))
@@ -85,16 +102,27 @@ def csv_batches(
                     done = int(numbers[-1])
                     skipped[:] = [row for row in skipped if row > done]
                 yield batch, numbers
+        tell()
 
 
 def _open_csv(
-    file: object, names: list[str], delimiter: str, skip: object
+    file: object,
+    names: list[str],
+    delimiter: str,
+    skip: object,
+    header: list[str] | None,
+    skip_rows: int,
 ) -> arrow_csv.CSVStreamingReader:
     return arrow_csv.open_csv(
         file,
-        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK),
+        read_options=arrow_csv.ReadOptions(
+            use_threads=False, block_size=_BLOCK, column_names=header, skip_rows=skip_rows
+        ),
         parse_options=arrow_csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip
+            delimiter=delimiter,
+            quote_char=False if header else '"',
+            newlines_in_values=not header,
+            invalid_row_handler=skip,
         ),
         convert_options=arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.binary()), include_columns=names

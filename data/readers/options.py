@@ -19,6 +19,8 @@ class Format(str, enum.Enum):
     """Text with a header, one document per row."""
     PARQUET = "parquet"
     """Parquet tables, one document per row."""
+    CRITEO = "criteo"
+    """Criteo's click logs, text without a header, one impression per line."""
     INTERACTIONS = "interactions"
     """Logs of users and items, which `data.interactions` makes lists of."""
 

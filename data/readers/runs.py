@@ -1,4 +1,7 @@
-"""From rows, one per document, to lists: each contiguous run of one list id is a list."""
+"""From rows, one per document, to lists: each contiguous run of one list id is a list.
+
+Impressions have no list id; each is a list of its own.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from data.features import Feature
 from data.features import FeatureSpec
 from data.features import Scope
 from data.lists import Lists
+from data.lists import Places
 from data.lists import scopes
 from data.readers.options import Refusal
 from data.readers.options import shown
@@ -105,6 +109,23 @@ def group(
         yield from grouper.lists(done)
     if open_run:
         yield from grouper.lists(_concatenate(open_run))
+
+
+def impressions(
+    batches: Iterable[Rows], *, path: str, unit: str, spec: FeatureSpec, refuse: Refuse
+) -> Iterator[Lists]:
+    """Yields rows without lists, each as a list of one document; see `group` for the arguments."""
+    for rows in batches:
+        good = np.ones(len(rows.numbers), dtype=bool)
+        for place in sorted(rows.reasons):
+            good[place] = False
+            refuse(Refusal(path, f"{unit} {rows.numbers[place]}", rows.reasons[place]))
+        kept = rows if good.all() else rows.select(good)
+        size = len(kept.numbers)
+        if size:
+            places = Places(path, unit, kept.numbers)
+            sizes = np.ones(size, dtype=np.int64)
+            yield Lists([b""] * size, places, sizes, kept.values, scopes(spec))
 
 
 def _starts(ids: np.ndarray) -> np.ndarray:

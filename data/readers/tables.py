@@ -1,4 +1,7 @@
-"""CSV and Parquet: one document per row; rows with one list id that lie together are a list."""
+"""CSV and Parquet: one document per row; rows with one list id that lie together are a list.
+
+Impressions have no list id: each row stands for itself.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,11 @@ def read_parquet(
 def _group(
     path: str, batches: numbered.Numbered, spec: FeatureSpec, refuse: runs.Refuse
 ) -> Iterator[Lists]:
-    if not spec.list_id:
+    if not (spec.list_id or spec.impressions):
         raise InputError(f"{path}: rows need a list id, but the features name no 'list_id'")
     rows = (_rows(path, batch, numbers, spec, refuse) for batch, numbers in batches)
+    if spec.impressions:
+        return runs.impressions(rows, path=path, unit="row", spec=spec, refuse=refuse)
     return runs.group(rows, path=path, unit="row", spec=spec, refuse=refuse, once=False)
 
 
@@ -60,6 +65,8 @@ def _rows(
         values[feature.name] = column.values
         for i, reason in column.reasons.items():
             reasons.setdefault(i, reason)
+    if spec.impressions:
+        return runs.Rows(np.full(batch.num_rows, b"", object), numbers, values, reasons)
     ids = values[spec.list_id][:, 0]
     homeless = ids == b""
     for i in np.flatnonzero(homeless):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,11 +13,14 @@ from data.features import Feature
 from data.features import FeatureSpec
 from data.features import Scope
 from data.features import Transform
+from data.lists import BLOCK
 from data.lists import Lists
+from data.lists import Places
 from data.lists import dtypes
 from data.lists import merge
 from data.lists import scopes
 from data.lists import to_arrow
+from data.lists import to_blocks
 from tests.samples import SPEC
 from tests.samples import draw
 
@@ -103,3 +108,26 @@ def test_arrow_has_a_row_per_list_and_a_column_per_feature() -> None:
     assert batch.schema.field("x").type == pa.list_(pa.float32())
     assert batch.schema.field("c").type == pa.list_(pa.int64())
     assert batch.schema.field("s").type == pa.list_(pa.binary())
+
+
+def test_places_are_texts_that_can_be_chosen() -> None:
+    places = Places("a.csv", "row", np.array([2, 5, 9]))
+    assert len(places) == 3
+    assert places[-1] == "a.csv: row 9"
+    assert list(places[1:]) == list(places.select(np.array([False, True, True])))
+    assert list(reversed(places)) == ["a.csv: row 9", "a.csv: row 5", "a.csv: row 2"]
+
+
+@pytest.mark.parametrize("rows", [0, 1, BLOCK, BLOCK + 1, 5 * BLOCK - 3])
+def test_impressions_are_stored_in_blocks(rows: int) -> None:
+    values = {"x": np.arange(rows, dtype=np.float32).reshape(-1, 1)}
+    places = Places("a", "row", np.arange(1, rows + 1))
+    ones = np.ones(rows, dtype=np.int64)
+    blocks = to_blocks(Lists([b""] * rows, places, ones, values, {"x": Scope.DOCUMENT}))
+    assert len(blocks) == len(blocks.ids) == len(blocks.origins) == math.ceil(rows / BLOCK)
+    assert blocks.sizes.sum() == rows
+    assert blocks.sizes.max(initial=0) <= BLOCK
+    assert np.ptp(blocks.sizes) <= 1 if rows else True
+    assert blocks.values is values
+    starts = np.cumsum(blocks.sizes) - blocks.sizes
+    assert list(blocks.origins) == [f"a: row {start + 1}" for start in starts]

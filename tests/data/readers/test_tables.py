@@ -116,7 +116,9 @@ REFUSED = {
 ONLY_TEXT = {
     (1, "price", "abc"): "a: row 2: column 'price': found 'abc', expected a number",
     (1, "age", "1.5"): "a: row 2: column 'age': found '1.5', expected an integer",
-    (1, "age", "9" * 30): f"a: row 2: column 'age': found '{'9' * 30}', expected an integer",
+    (1, "age", "9" * 30): (
+        f"a: row 2: column 'age': found '{'9' * 30}', expected an integer of 64 bits"
+    ),
     (0, "pair", "1 x"): "a: row 1: column 'pair': found 'x', expected a number",
     (1, "label", "good"): "a: row 2: column 'label': found 'good', expected a number",
 }
