@@ -58,7 +58,7 @@ from pipeline import lineage
 from pipeline import progress
 from pipeline.config import Config
 from pipeline.config import ModelConfig
-from pipeline.config import Threshold
+from pipeline.evaluation import Threshold
 from pipeline.report import table
 
 MF, NEUMF = "mf", "neumf"

@@ -19,8 +19,8 @@ from data.features import FeatureSpec
 from models import recommend
 from models import serving
 from models.metrics import parse_metric
-from pipeline.config import EvaluationConfig
-from pipeline.config import Threshold
+from pipeline.evaluation import EvaluationConfig
+from pipeline.evaluation import Threshold
 
 
 class Executor(executor.Executor):

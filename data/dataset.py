@@ -139,11 +139,11 @@ def training(
 
 
 def validation(
-    files: Sequence[str], transformed: TransformedSpec, *, batch_size: int, cached: bool = True
+    files: Sequence[str], transformed: TransformedSpec, *, batch_size: int
 ) -> tf.data.Dataset:
-    """Every list once and whole, in the order of the files; parsed ones are kept if `cached`."""
-    batches = _batches(read(files).batch(batch_size), transformed, Shapes(batch_size))
-    return batches.cache() if cached else batches
+    """Every list once and whole, in the order of the files."""
+    lists = read(files).batch(batch_size)
+    return _batches(lists, transformed, Shapes(batch_size)).cache()
 
 
 def _batches(

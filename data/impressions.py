@@ -28,7 +28,7 @@ IN_MEMORY = 1 << 20
 """The most rows that are kept parsed, and shuffled all together."""
 SHUFFLED, TOGETHER = 1024, 256
 """Of more rows, from how many blocks the next is drawn, and of how many the rows are shuffled."""
-_COUNTED = 64
+_COUNTED, _VALIDATED = 64, 4
 _LABELS = "labels"
 
 Rows: TypeAlias = dict[str, tf.Tensor]
@@ -91,6 +91,14 @@ def training(
         batches = shuffled.prefetch(1).rebatch(shapes.batch_size).repeat()
     to_batch = functools.partial(_batch, transformed=transformed, shapes=shapes)
     return batches.map(to_batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def validation(files: Sequence[str], transformed: TransformedSpec) -> tf.data.Dataset:
+    """Every row once, in the order of the files: batches like those of `training`, of any size."""
+    parse = functools.partial(_parse, transformed=transformed, static=False)
+    to_batch = functools.partial(_batch, transformed=transformed, shapes=Shapes(1))
+    # What was parsed is not kept: rows may be many, and to score them costs more.
+    return dataset.read(files).batch(_VALIDATED).map(parse).map(to_batch).prefetch(1)
 
 
 def _groups(transformed: TransformedSpec) -> dict[DType, list[Feature]]:

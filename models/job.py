@@ -93,7 +93,7 @@ def build(job: TrainingJob, static: bool = False) -> tf.keras.Model:
     """Builds the job's model with weights as they come."""
     outputs = job.config.outputs(job.shapes.spec.label)
     family = registry.family(job.family)
-    # Every place of a batch of impressions is a row: there is nothing to leave out.
+    # Every place of a batch of impressions is a row; there is nothing to leave out.
     static = static or job.shapes.spec.impressions
     return family.build(job.shapes, _settings(job), outputs=outputs, static=static)
 

@@ -23,8 +23,6 @@ from models.training.config import TrainConfig
 
 VALIDATION_LISTS = 512
 """The most lists of a validation batch: training batches count short lists, and may be large."""
-VALIDATION_BLOCKS = 4
-"""Blocks of impressions of a validation batch."""
 EPOCHS = 1 << 16
 """Among so many epochs of negatives each worker of parameter servers begins at one of its own."""
 
@@ -66,12 +64,10 @@ class Source:
 
     def validation(self) -> tf.data.Dataset:
         """Returns all validation lists, each once and whole."""
-        rows = self.transformed.spec.impressions
-        batch_size = VALIDATION_BLOCKS if rows else min(self.config.batch_size, VALIDATION_LISTS)
-        # Impressions may be many, and parsing them is cheap beside scoring them.
-        return dataset.validation(
-            self.validation_files, self.transformed, batch_size=batch_size, cached=not rows
-        )
+        if self.transformed.spec.impressions:
+            return impressions.validation(self.validation_files, self.transformed)
+        batch_size = min(self.config.batch_size, VALIDATION_LISTS)
+        return dataset.validation(self.validation_files, self.transformed, batch_size=batch_size)
 
     def batches(
         self, context: tf.distribute.InputContext, *, replicas: int, counts: dataset.Counts

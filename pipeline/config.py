@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import math
 import os
 from typing import Any
 
@@ -13,21 +12,20 @@ from data.errors import did_you_mean
 from data.features import ACROSS_LIST
 from data.features import FeatureSpec
 from data.features import Scope
-from data.interactions.options import Labels
-from data.readers import Format
+from data.interactions.kinds import Labels
 from data.sampling import NegativeKind
+from models import losses
 from models import recommend
 from models import registry
 from models.baseline import FeatureConfig
-from models.metrics import MetricContract
 from models.metrics import check_pipeline_metrics
 from models.metrics import parse_metric
-from models.metrics import preset
 from models.ranker import Ranker
 from models.settings import check_search
 from models.training.config import TrainConfig
 from models.tuning import TunerConfig
 from models.validation import LOSS
+from pipeline.evaluation import EvaluationConfig
 from pipeline.examples import ExamplesConfig
 
 
@@ -79,91 +77,6 @@ class ModelConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class Threshold:
-    """What a metric must reach for the model to be blessed.
-
-    Attributes:
-      at_least: The lowest value.
-      at_most: The highest value, for metrics of which less is better.
-      max_loss: How much worse than the latest blessed model it may be.
-    """
-
-    at_least: float | None = None
-    at_most: float | None = None
-    max_loss: float | None = None
-
-    def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            if value is not None and not math.isfinite(value):
-                raise InputError(f"{name} must be finite, found {value}")
-        if self.max_loss is not None and self.max_loss < 0:
-            raise InputError(f"max_loss must be 0 or more, found {self.max_loss}")
-        low, high = self.at_least, self.at_most
-        if low is not None and high is not None and low > high:
-            raise InputError(f"at_least {self.at_least} is above at_most {self.at_most}")
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluationConfig:
-    """The gate.
-
-    Attributes:
-      thresholds: For each gated metric what it must reach.
-      metrics: The metrics to report.
-      contract: The preset of the metric contract.
-      slices: Context features to report by, each value apart.
-      confidence_intervals: Whether to add 95 % intervals by Poisson bootstrap.
-    """
-
-    thresholds: dict[str, Threshold]
-    metrics: tuple[str, ...] = (
-        "ndcg@1", "ndcg@5", "ndcg@10", "mrr@10", "map", "precision@5", "recall@10", "arp",
-    )  # fmt: skip
-    contract: str = "default"
-    slices: tuple[str, ...] = ()
-    confidence_intervals: bool = True
-
-    def __post_init__(self) -> None:
-        preset(self.contract)
-        for name in self.metrics:
-            usual = parse_metric(name).name
-            if usual != name:
-                raise InputError(f"metrics: found '{name}', expected its usual spelling '{usual}'")
-        for what, names in (("metrics", self.metrics), ("slices", self.slices)):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise InputError(f"{what}: '{twice[0]}' is named twice")
-        for name in self.thresholds:
-            if name not in self.metrics:
-                near = did_you_mean(name, self.metrics)
-                raise InputError(f"thresholds: '{name}' is not among the metrics.{near}")
-        bounds = [
-            threshold.at_least if parse_metric(name).higher_is_better else threshold.at_most
-            for name, threshold in self.thresholds.items()
-        ]
-        if all(bound is None for bound in bounds):
-            raise InputError(
-                "thresholds: at least one 'at_least' ('at_most' for arp) is needed; without it the"
-                " first model would be blessed whatever it does"
-            )
-
-    @property
-    def full_metrics(self) -> tuple[str, ...]:
-        """The metrics over a whole catalogue; the Evaluator alone computes them."""
-        return tuple(name for name in self.metrics if parse_metric(name).full)
-
-    @property
-    def training_metrics(self) -> tuple[str, ...]:
-        """The metrics that are computed in training as well."""
-        return tuple(name for name in self.metrics if name not in self.full_metrics)
-
-    @property
-    def metric_contract(self) -> MetricContract:
-        """The conventions behind the numbers."""
-        return preset(self.contract)
-
-
-@dataclasses.dataclass(frozen=True)
 class PushConfig:
     """Where blessed models go.
 
@@ -208,35 +121,59 @@ class Config:
         self.examples.require(self.features)
         self._check_negatives()
         self._check_catalogue()
-        check_pipeline_metrics(self.evaluation.metrics, weight=self.features.weight)
-        context = [f.name for f in self.features.features if f.scope is Scope.CONTEXT]
-        for name in self.evaluation.slices:
-            if name not in context:
-                near = did_you_mean(name, context)
-                raise InputError(f"evaluation.slices: '{name}' is no context feature.{near}")
-        if self.train.metric in self.evaluation.full_metrics:
+        self._check_metrics()
+        if self.features.impressions:
+            self._check_impressions()
+
+    def _check_metrics(self) -> None:
+        evaluation, metric = self.evaluation, self.train.metric
+        options = [task.loss_options for task in self.train.tasks.values()]
+        check_pipeline_metrics(
+            evaluation.metrics,
+            features=self.features,
+            probabilities=all(o.probabilities for o in (self.train.loss_options, *options)),
+        )
+        rows = self.features.impressions
+        known = [f.name for f in self.features.features if rows or f.scope is Scope.CONTEXT]
+        for name in evaluation.slices:
+            if name not in known:
+                kind, near = "" if rows else "context ", did_you_mean(name, known)
+                raise InputError(f"evaluation.slices: '{name}' is no {kind}feature.{near}")
+        if metric in evaluation.full_metrics:
             raise InputError(
-                f"train.metric: '{self.train.metric}' is computed by the Evaluator alone; expected"
-                " one without 'full_'"
+                f"train.metric: '{metric}' is computed by the Evaluator alone; expected one without"
+                " 'full_'"
             )
-        if self.train.metric not in (LOSS, *self.evaluation.metrics):
-            near = did_you_mean(self.train.metric, self.evaluation.metrics)
+        if metric not in (LOSS, *evaluation.metrics):
+            near = did_you_mean(metric, evaluation.metrics)
+            raise InputError(f"train.metric: '{metric}' is not among evaluation.metrics.{near}")
+        if metric != LOSS and not parse_metric(metric).directed:
             raise InputError(
-                f"train.metric: '{self.train.metric}' is not among evaluation.metrics.{near}"
+                f"train.metric: no epoch is best by '{metric}', which may be too high as well as"
+                " too low"
             )
-        if self.examples.hash_splits and not self.features.list_id:
-            raise InputError("examples.hash_splits needs features.list_id: lists are split by it")
-        if self.features.tasks and self.examples.format is Format.LIBSVM:
+
+    def _check_impressions(self) -> None:
+        family, train = self.model.family, self.train
+        if registry.family(family).across_list:
             raise InputError(
-                "features.tasks: the format 'libsvm' has one label per document, found"
-                f" {', '.join(self.features.tasks)} beside it"
+                f"model.family: '{family}' looks across the list, and impressions have none"
             )
-        rows = self.examples.format in (Format.CSV, Format.PARQUET)
-        if rows and not self.features.list_id:
-            kind = self.examples.format.value
+        tasks = {f"tasks.{name}.": task.loss for name, task in train.tasks.items()}
+        for task, loss in {"": train.loss, **tasks}.items():
+            for name, _ in losses.parse(loss):
+                if name not in losses.POINTWISE:
+                    raise InputError(
+                        f"train.{task}loss: '{name}' compares the documents of a list, and"
+                        f" impressions have none; expected one of {', '.join(losses.POINTWISE)}"
+                    )
+        if train.list_size > 1:
             raise InputError(
-                f"examples.format '{kind}' needs features.list_id: rows make lists by it"
+                f"train.list_size: an impression is a list of one document; expected 1, found"
+                f" {train.list_size}"
             )
+        if train.negatives:
+            raise InputError("train.negatives: impressions have negatives of their own")
 
     def _check_negatives(self) -> None:
         interactions, negatives = self.examples.interactions, self.train.negatives
@@ -262,7 +199,7 @@ class Config:
             raise InputError("train.negatives: kind 'all' needs a context feature: the user")
 
     def _check_catalogue(self) -> None:
-        if self.examples.interactions:
+        if self.examples.interactions and not self.features.impressions:
             recommend.check(self.features)
         across = registry.family(self.model.family).across_list
         for name in self.evaluation.full_metrics:

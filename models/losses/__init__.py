@@ -8,6 +8,7 @@ from models.losses.checks import check
 from models.losses.heads import n_outputs
 from models.losses.heads import to_scores
 from models.losses.names import NAMES
+from models.losses.names import POINTWISE
 from models.losses.names import parse
 from models.losses.options import Discount
 from models.losses.options import Gain
@@ -18,6 +19,7 @@ from models.losses.ranking_loss import build
 
 __all__ = [
     "NAMES",
+    "POINTWISE",
     "Discount",
     "Gain",
     "LambdaWeight",

@@ -14,6 +14,7 @@ from models.losses.options import LambdaWeight
 from models.losses.options import LossOptions
 
 _SOFTMAX = ("calibrated_softmax_loss", "softmax_loss")
+_SIGMOID = "sigmoid_cross_entropy_loss"
 _YETI = "yeti_logistic_loss"
 _PAIRWISE = (
     "pairwise_hinge_loss",
@@ -71,6 +72,7 @@ _OF_LOSS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "rel_loss_weight": ("click_em_loss",),
         "mixture_size": ("mixture_em_loss",),
         "alpha": ("mixture_em_loss",),
+        "probabilities": (_SIGMOID,),
         "seed": (*_PLACKETT_LUCE, "gumbel_approx_ndcg_loss", _YETI),
     }
 )
@@ -94,6 +96,10 @@ def check(text: str, options: LossOptions = DEFAULTS) -> None:
             raise InputError(
                 f"{name} wants {outputs} scores per document, so it cannot be part of a sum"
             )
+    if options.probabilities and _SIGMOID in names and len(names) > 1:
+        raise InputError(
+            f"option 'probabilities' needs {_SIGMOID} alone: of a sum, no score is a probability"
+        )
     defaults = vars(DEFAULTS)
     for option, value in vars(options).items():
         if value != defaults[option] and not any(_acts(option, name, options) for name in names):

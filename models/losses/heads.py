@@ -32,7 +32,7 @@ def n_outputs(text: str, options: LossOptions = DEFAULTS) -> int:
 def to_scores(logits: tf.Tensor, text: str, options: LossOptions = DEFAULTS) -> tf.Tensor:
     """Returns the one score by which documents are ranked.
 
-    - One score per document is that score.
+    - One score per document is that score, or the probability `sigmoid(z)` where that is wanted.
     - Ordinal loss: the expected grade `sum_k sigmoid(z_k)`, as `sigmoid(z_k)` is the probability
       of a grade of at least k.
     - Click EM loss: the relevance, which is the second score; the first one is the examination.
@@ -46,8 +46,10 @@ def to_scores(logits: tf.Tensor, text: str, options: LossOptions = DEFAULTS) -> 
       options: Its options.
 
     Returns:
-      `[...]`; float32 where the loss wants several scores.
+      `[...]`; float32 where the loss wants several scores, or probabilities are wanted.
     """
+    if options.probabilities:
+        return tf.sigmoid(tf.cast(logits, tf.float32))
     if n_outputs(text, options) == 1:
         return logits
     (name, _), *_ = parse(text)

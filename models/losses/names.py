@@ -34,6 +34,14 @@ are divided by the places of a batch, padding included; all others are means ove
 losses and the sigmoid cross entropy are for clicks, labels of 0 and 1.
 """
 
+POINTWISE = (
+    "click_em_loss",
+    "mean_squared_loss",
+    "ordinal_loss",
+    "sigmoid_cross_entropy_loss",
+)
+"""The losses that look at each document by itself, so that impressions can have them."""
+
 
 def parse(text: str) -> tuple[tuple[str, float], ...]:
     """Returns the names and weights of a loss or of a weighted sum of losses.

@@ -77,6 +77,9 @@ class LossOptions:
       rel_loss_weight: Weight of the relevance in the click EM loss.
       mixture_size: Models in the mixture EM loss, each with a score per document.
       alpha: How sharply the mixture EM loss gives a list to the model that explains it best.
+      probabilities: Whether scores are the probabilities of a click, `sigmoid(logit)`, wherever the
+        model is validated, judged and served; for `sigmoid_cross_entropy_loss` alone. They rank as
+        logits do, but for logits above 16 or so, which all become 1.
       seed: Fixes the draws of the Yeti, Gumbel and RankDistil losses, the order of equal labels in
         ListMLE, and of equal scores in lambda weights.
     """
@@ -98,6 +101,7 @@ class LossOptions:
     rel_loss_weight: float = 1.0
     mixture_size: int = 2
     alpha: float = 1.0
+    probabilities: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from models.metrics.contract import PRESETS
 from models.metrics.contract import Empty
 from models.metrics.contract import MetricContract
 from models.metrics.measures import MEASURES
+from models.metrics.names import DOCUMENT
 from models.metrics.names import SUBTOPIC
 from models.metrics.names import UNCUT
 from models.metrics.names import Kind
@@ -67,7 +68,8 @@ def evaluate(
 
     Raises:
         ValueError: where a shape is wrong, there is no metric, a weighted one has no weights, or
-            one is over the full catalogue: `models.metrics.full` has those.
+            one is over the full catalogue or over documents: `models.metrics.full` and
+            `models.metrics.documents` have those.
 
     >>> metrics = [Metric(Kind.MRR), Metric(Kind.HIT_RATE, 1)]
     >>> values, weights = evaluate([[3.0, 1.0, 2.0]], [[0.0, 1.0, 1.0]], metrics=metrics)
@@ -110,6 +112,8 @@ def _check(metrics: Sequence[Metric], batch: Batch) -> None:
             raise ValueError(f"labels: {metric.name} needs [{axes}], found {batch.labels.shape}")
         if metric.weighted and batch.weights is None:
             raise ValueError(f"weights: {metric.name} needs them, found none")
+        if metric.kind in DOCUMENT:
+            raise ValueError(f"metrics: {metric.name} is over documents, see evaluate_documents")
         if metric.full:
             raise ValueError(f"metrics: {metric.name} needs ranks, see evaluate_full")
 

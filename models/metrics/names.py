@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -41,10 +40,39 @@ class Kind(enum.Enum):
     """Intent-aware precision: the mean over subtopics of the precision for each."""
     ALPHA_DCG = "alpha_dcg"
     """Discounted cumulative gain in which a subtopic is worth less each time it comes up again."""
+    GAUC = "gauc"
+    """Grouped AUC: the mean AUC of the lists that have both labels, weighted by their documents."""
+    AUC = "auc"
+    """Area under the ROC curve, of all documents together."""
+    LOG_LOSS = "log_loss"
+    """Binary cross entropy."""
+    NORMALIZED_ENTROPY = "normalized_entropy"
+    """The log loss over that of a model that knows the mean label only."""
+    CALIBRATION = "calibration"
+    """The mean score over the mean label: 1 is best."""
+    CALIBRATION_ERROR = "calibration_error"
+    """How far mean score and mean label are apart, in buckets of like scores."""
+    MSE = "mse"
+    """Mean squared difference of score and label."""
+    RMSE = "rmse"
+    """Square root of the mean squared difference of score and label."""
 
 
-UNCUT = frozenset({Kind.ARP, Kind.OPA})
-"""The metrics that take no cut-off. They average over labels and pairs rather than over lists."""
+PROBABILITY = frozenset(
+    {Kind.LOG_LOSS, Kind.NORMALIZED_ENTROPY, Kind.CALIBRATION, Kind.CALIBRATION_ERROR}
+)
+"""The metrics of scores that are probabilities."""
+
+DOCUMENT = PROBABILITY | {Kind.AUC, Kind.MSE, Kind.RMSE}
+"""The metrics over documents, in whatever lists they stand: `models.metrics.documents` has their
+formulas. They are all that impressions without lists have."""
+
+UNCUT = DOCUMENT | {Kind.ARP, Kind.OPA, Kind.GAUC}
+"""The metrics that take no cut-off. They average over labels, pairs or documents, not lists."""
+
+_LOWER = frozenset(
+    {Kind.ARP, Kind.LOG_LOSS, Kind.NORMALIZED_ENTROPY, Kind.CALIBRATION_ERROR, Kind.MSE, Kind.RMSE}
+)
 
 SUBTOPIC = frozenset({Kind.PRECISION_IA, Kind.ALPHA_DCG})
 """The metrics of labels by subtopic, `[batch_size, list_size, n_subtopics]`."""
@@ -104,9 +132,14 @@ class Metric:
         return f"{prefix}{self.kind.value}{cut}"
 
     @property
+    def directed(self) -> bool:
+        """False for calibration alone, which may be too high as well as too low."""
+        return self.kind is not Kind.CALIBRATION
+
+    @property
     def higher_is_better(self) -> bool:
-        """False for ARP alone, where a model does well to bring the relevant to low ranks."""
-        return self.kind is not Kind.ARP
+        """False for losses and errors, and for ARP, where the relevant do well at low ranks."""
+        return self.kind not in _LOWER
 
 
 def parse_metric(text: str) -> Metric:
@@ -133,22 +166,3 @@ def parse_metric(text: str) -> Metric:
         weighted=spelling[2] is not None,
         full=spelling[1] is not None,
     )
-
-
-def check_pipeline_metrics(names: Iterable[str], *, weight: str) -> None:
-    """Refuses the metrics that a pipeline cannot compute, with `InputError`.
-
-    Args:
-        names: the metrics that its configuration names.
-        weight: the column of document weights; empty if there is none.
-
-    >>> check_pipeline_metrics(["ndcg@10", "weighted_ndcg@10"], weight="importance")
-    """
-    for metric in map(parse_metric, names):
-        if metric.kind in SUBTOPIC:
-            raise InputError(
-                f"evaluation.metrics: {metric.name!r} needs a label for each subtopic; a pipeline's"
-                " documents have one label"
-            )
-        if metric.weighted and not weight:
-            raise InputError(f"evaluation.metrics: {metric.name!r} needs features.weight")

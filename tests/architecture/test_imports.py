@@ -16,7 +16,14 @@ from tests.architecture.sources import project_modules
 LAYERS = (
     ("data",),
     ("models",),
-    ("pipeline", "pipeline.config", "pipeline.decode", "pipeline.examples", "pipeline.progress"),
+    (
+        "pipeline",
+        "pipeline.config",
+        "pipeline.decode",
+        "pipeline.evaluation",
+        "pipeline.examples",
+        "pipeline.progress",
+    ),
     ("components",),
     ("pipeline.dag",),
     ("pipeline.lineage", "pipeline.report", "pipeline.runners"),

@@ -21,8 +21,8 @@ from data.features import Scope
 from data.lists import Lists
 from data.transformed import NUMERIC
 from models import serving
-from pipeline.config import EvaluationConfig
 from pipeline.dag import NO_STAGING
+from pipeline.evaluation import EvaluationConfig
 from tests.samples import SPEC
 from tests.samples import Transformed
 from tests.samples import draw

@@ -15,8 +15,8 @@ from data.features import Feature
 from data.features import FeatureSpec
 from models import recommend
 from models import serving
-from pipeline.config import EvaluationConfig
-from pipeline.config import Threshold
+from pipeline.evaluation import EvaluationConfig
+from pipeline.evaluation import Threshold
 
 SPEC = FeatureSpec(columns=(Feature("price"), Feature("clicks")))
 

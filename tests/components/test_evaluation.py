@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from components import evaluation
-from pipeline.config import EvaluationConfig
-from pipeline.config import Threshold
+from pipeline.evaluation import EvaluationConfig
+from pipeline.evaluation import Threshold
 from tests.components.judged import Verdict
 from tests.components.judged import judge
 

@@ -15,8 +15,8 @@ from models import recommend
 from models import serving
 from models.metrics import PRESETS
 from models.metrics import MetricContract
-from pipeline.config import EvaluationConfig
-from pipeline.config import Threshold
+from pipeline.evaluation import EvaluationConfig
+from pipeline.evaluation import Threshold
 from tests.samples import SPEC
 
 METRICS = ("ndcg@10", "arp")

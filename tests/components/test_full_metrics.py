@@ -17,8 +17,8 @@ from models.metrics import evaluate
 from models.metrics import mean_metrics
 from models.metrics import parse_metric
 from models.recommend import CatalogueServable
-from pipeline.config import EvaluationConfig
-from pipeline.config import Threshold
+from pipeline.evaluation import EvaluationConfig
+from pipeline.evaluation import Threshold
 from tests.components.judged import judge
 from tests.components.judged import lists
 from tests.samples import Transformed

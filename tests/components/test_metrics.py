@@ -16,8 +16,8 @@ from models.metrics import MetricContract
 from models.metrics import evaluate
 from models.metrics import mean_metrics
 from models.metrics import parse_metric
-from pipeline.config import EvaluationConfig
-from pipeline.config import Threshold
+from pipeline.evaluation import EvaluationConfig
+from pipeline.evaluation import Threshold
 from tests.components.judged import judge
 from tests.components.judged import lists
 

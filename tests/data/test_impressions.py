@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data import dataset
 from data import impressions
 from data.dataset import Counts
 from data.dataset import Shapes
@@ -175,6 +174,11 @@ def test_labels_that_are_all_alike_are_refused(tmp_path: Path) -> None:
     )
 
 
-def test_validation_reads_blocks_as_lists(files: list[str]) -> None:
-    batches = dataset.validation(files, TRANSFORMED, batch_size=3, cached=False)
-    assert [inputs[MASK].numpy().sum(1).tolist() for inputs, _, _ in batches] == [[7, 4, 1], [2]]
+def test_validation_has_every_row_once_in_order(
+    files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(impressions, "_VALIDATED", 3)
+    batches = impressions.validation(files, TRANSFORMED)
+    assert numbers(batches) == [list(range(12)), [12, 13]]
+    assert numbers(batches) == [list(range(12)), [12, 13]]
+    assert batches.element_spec[0]["tags"].shape.as_list() == [None, 1, 2]

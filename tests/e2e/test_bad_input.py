@@ -211,8 +211,8 @@ def test_labels_all_equal(tmp_path: Path) -> None:
         (
             "at_least = 0.1",
             "max_loss = 0.1",
-            "evaluation: thresholds: at least one 'at_least' ('at_most' for arp) is needed;"
-            " without it the first model would be blessed whatever it does",
+            "evaluation: thresholds: at least one 'at_least' ('at_most' for losses, errors and arp)"
+            " is needed; without it the first model would be blessed whatever it does",
         ),
         ("[4]", "[4", "not TOML: Unclosed array (at line 25, column 1)"),
         (

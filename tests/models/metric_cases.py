@@ -9,6 +9,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
 
+from models.metrics import DOCUMENT
 from models.metrics import SUBTOPIC
 from models.metrics import UNCUT
 from models.metrics import Kind
@@ -17,7 +18,9 @@ from models.metrics import MetricContract
 from models.metrics import evaluate
 
 Array = NDArray[np.float32]
-FLAT = [kind for kind in Kind if kind not in SUBTOPIC]
+LISTWISE = [kind for kind in Kind if kind not in DOCUMENT]
+"""The kinds over lists."""
+FLAT = [kind for kind in LISTWISE if kind not in SUBTOPIC]
 """The kinds of one label a document."""
 
 

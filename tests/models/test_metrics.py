@@ -68,6 +68,9 @@ FORMULAS: dict[Kind, Callable[[list[float], int], float]] = {
         sum(label / rank for rank, label in enumerate(y[:k], 1))
         / sum(1 / rank for rank in range(1, min(k, len(y)) + 1))
     ),
+    Kind.GAUC: lambda y, _: (
+        sum(a >= 1 > b for i, a in enumerate(y) for b in y[i:]) / math.prod(_judged(y))
+    ),
 }
 METRICS = [Metric(kind) for kind in FLAT]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
 
 from data.errors import InputError
+from data.features import Feature
+from data.features import FeatureSpec
+from models.metrics import DOCUMENT
 from models.metrics import PRESETS
 from models.metrics import Discount
 from models.metrics import Empty
@@ -19,6 +23,7 @@ from models.metrics import Ties
 from models.metrics import check_pipeline_metrics
 from models.metrics import parse_metric
 from models.metrics import preset
+from models.metrics.documents import DOCUMENT_MEASURES
 from models.metrics.measures import MEASURES
 
 
@@ -66,8 +71,11 @@ def test_other_names_of_the_hit_rate(name: str) -> None:
 
 
 def test_every_kind_has_a_formula_and_a_direction() -> None:
-    assert set(MEASURES) == set(Kind)
-    assert [kind for kind in Kind if not Metric(kind).higher_is_better] == [Kind.ARP]
+    assert set(MEASURES) | set(DOCUMENT_MEASURES) == set(Kind)
+    assert set(DOCUMENT_MEASURES) == DOCUMENT
+    lower = ["arp", "log_loss", "normalized_entropy", "calibration_error", "mse", "rmse"]
+    assert [kind.value for kind in Kind if not Metric(kind).higher_is_better] == lower
+    assert [kind for kind in Kind if not Metric(kind).directed] == [Kind.CALIBRATION]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +88,8 @@ def test_every_kind_has_a_formula_and_a_direction() -> None:
             "xyz",
             "metric: unknown 'xyz'. "
             "Expected one of ndcg, dcg, mrr, map, precision, recall, hit_rate, arp, opa, bpref, "
-            "pwa, precision_ia, alpha_dcg.",
+            "pwa, precision_ia, alpha_dcg, gauc, auc, log_loss, normalized_entropy, calibration, "
+            "calibration_error, mse, rmse.",
         ),
         ("alpha_ndcg@5", "metric: unknown 'alpha_ndcg@5'. Did you mean 'alpha_dcg'?"),
         ("weigthed_ndcg", "metric: unknown 'weigthed_ndcg'. Did you mean 'weighted_ndcg'?"),
@@ -89,6 +98,7 @@ def test_every_kind_has_a_formula_and_a_direction() -> None:
         ("ndcg@0", "metric: 'ndcg@0': expected a cut-off of 1 or more"),
         ("arp@10", "metric: 'arp@10': arp takes no cut-off"),
         ("opa_3", "metric: 'opa@3': opa takes no cut-off"),
+        ("auc@3", "metric: 'auc@3': auc takes no cut-off"),
         ("full_ndcg", "metric: 'full_ndcg': 'full_' needs a cut-off, as in full_ndcg@10"),
         (
             "full_arp",
@@ -172,16 +182,50 @@ def test_alpha_that_is_no_share(alpha: float) -> None:
         MetricContract(alpha=alpha)
 
 
-def test_what_a_pipeline_cannot_compute() -> None:
-    check_pipeline_metrics(["ndcg@10", "weighted_ndcg@10", "bpref"], weight="importance")
-    check_pipeline_metrics(["ndcg@10", "bpref"], weight="")
-    with pytest.raises(
-        InputError,
-        match=r"^evaluation.metrics: 'alpha_dcg@5' needs a label for each subtopic;"
-        r" a pipeline's documents have one label$",
-    ):
-        check_pipeline_metrics(["ndcg@10", "alpha_dcg@5"], weight="importance")
-    with pytest.raises(
-        InputError, match=r"^evaluation.metrics: 'weighted_ndcg@10' needs features.weight$"
-    ):
-        check_pipeline_metrics(["ndcg@10", "weighted_ndcg@10"], weight="")
+PLAIN = FeatureSpec((Feature("price"),))
+WEIGHTED = dataclasses.replace(PLAIN, weight="importance")
+IMPRESSIONS = dataclasses.replace(PLAIN, impressions=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "features", "probabilities"),
+    [
+        (["ndcg@10", "weighted_ndcg@10", "bpref"], WEIGHTED, False),
+        (["ndcg@10", "bpref", "auc", "gauc", "rmse"], PLAIN, False),
+        (["auc", "log_loss", "calibration", "calibration_error"], IMPRESSIONS, True),
+    ],
+)
+def test_what_a_pipeline_can_compute(
+    names: list[str], features: FeatureSpec, probabilities: bool
+) -> None:
+    check_pipeline_metrics(names, features=features, probabilities=probabilities)
+
+
+@pytest.mark.parametrize(
+    ("name", "features", "error"),
+    [
+        (
+            "alpha_dcg@5",
+            WEIGHTED,
+            "'alpha_dcg@5' needs a label for each subtopic; a pipeline's documents have one label",
+        ),
+        ("weighted_ndcg@10", PLAIN, "'weighted_ndcg@10' needs features.weight"),
+        ("weighted_auc", IMPRESSIONS, "'weighted_auc' needs features.weight"),
+        (
+            "gauc",
+            IMPRESSIONS,
+            "'gauc' compares the documents of a list, and impressions have none; expected one of"
+            " auc, log_loss, normalized_entropy, calibration, calibration_error, mse, rmse",
+        ),
+        (
+            "log_loss",
+            PLAIN,
+            "'log_loss' needs scores that are probabilities; set train.loss to"
+            " 'sigmoid_cross_entropy_loss' and train.loss_options.probabilities to true",
+        ),
+    ],
+)
+def test_what_a_pipeline_cannot_compute(name: str, features: FeatureSpec, error: str) -> None:
+    with pytest.raises(InputError) as found:
+        check_pipeline_metrics(["auc", name], features=features, probabilities=False)
+    assert str(found.value) == f"evaluation.metrics: {error}"

@@ -17,13 +17,14 @@ from models.metrics import MetricContract
 from models.metrics import Ties
 from models.metrics import evaluate
 from tests.models.metric_cases import FLAT
+from tests.models.metric_cases import LISTWISE
 from tests.models.metric_cases import Array
 from tests.models.metric_cases import by_subtopic
 from tests.models.metric_cases import cuts
 from tests.models.metric_cases import measure
 
 Pair = tuple[tf.Tensor, tf.Tensor]
-METRICS = cuts(Kind, 1, 3)
+METRICS = cuts(LISTWISE, 1, 3)
 CONTRACTS = {**PRESETS, "expected": MetricContract(ties=Ties.EXPECTED)}
 # A shuffle depends on the place of a document in the batch, so only its distribution can hold.
 ORDERLY = {name: c for name, c in CONTRACTS.items() if c.ties is not Ties.RANDOM}

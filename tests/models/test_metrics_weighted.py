@@ -20,12 +20,13 @@ from models.metrics import Ties
 from models.metrics import evaluate
 from models.metrics import parse_metric
 from tests.models.metric_cases import FLAT
+from tests.models.metric_cases import LISTWISE
 from tests.models.metric_cases import Array
 from tests.models.metric_cases import by_subtopic
 from tests.models.metric_cases import cuts
 from tests.models.metric_cases import measure
 
-WEIGHTED = cuts(Kind, 2, weighted=True)
+WEIGHTED = cuts(LISTWISE, 2, weighted=True)
 CONTRACTS = {**PRESETS, "expected": MetricContract(ties=Ties.EXPECTED)}
 every_weighted = pytest.mark.parametrize("metric", WEIGHTED, ids=lambda metric: metric.name)
 

@@ -11,6 +11,7 @@ from models.metrics import Empty
 from models.metrics import MetricContract
 from models.metrics import Ties
 from models.metrics import evaluate
+from models.metrics import evaluate_documents
 from models.metrics import mean_metrics
 from models.metrics import parse_metric
 from models.validation import validator
@@ -173,3 +174,24 @@ def test_a_score_that_is_no_number_shows() -> None:
     model.factor.assign(float("nan"))
     found = validator(model, batches(LISTS, [5]), METRICS, PRESETS["default"])()
     assert all(np.isnan(value) for value in found.values())
+
+
+@pytest.mark.parametrize("sizes", [[5], [1, 1, 1, 1, 1], [2, 2, 1]])
+def test_metrics_over_documents_are_those_of_all_at_once(sizes: list[int]) -> None:
+    names = ("auc", "weighted_rmse", "mrr", "calibration")
+    metrics = [parse_metric(name) for name in names]
+    found = validator(Scale(), batches(LISTS, sizes), metrics, PRESETS["default"])()
+    x = np.concatenate([x for x, _ in LISTS]).astype(np.float32)
+    labels = np.concatenate([labels for _, labels in LISTS])
+    over = [metric for metric in metrics if metric.name != "mrr"]
+    want = evaluate_documents(x, labels, metrics=over, weights=WEIGHT * np.abs(x))
+    assert set(found) == set(names)
+    assert [found[metric.name] for metric in over] == pytest.approx(want, rel=1e-6)
+    assert found["mrr"] == pytest.approx(expected(PRESETS["default"])["mrr"], abs=1e-6)
+
+
+def test_metrics_over_documents_alone() -> None:
+    unweighted = batches(LISTS, [2, 3]).map(lambda inputs, labels, _: (inputs, labels))
+    found = validator(Scale(), unweighted, [parse_metric("mse")], PRESETS["default"])()
+    squares = [(np.float32(x) - y) ** 2 for xs, ys in LISTS for x, y in zip(xs, ys, strict=True)]
+    assert found == {"mse": pytest.approx(np.mean(squares))}

@@ -47,10 +47,10 @@ BARE = {Kind.BPREF: impl.BPrefMetric, Kind.PWA: impl.PWAMetric}
 EXACT = replace(preset("tf-ranking"), empty_weight=EmptyWeight.BATCH)
 
 every_metric = pytest.mark.parametrize(
-    "metric", cuts(Kind, 1, 5, 10), ids=lambda metric: metric.name
+    "metric", cuts([*THEIRS, *BARE], 1, 5, 10), ids=lambda metric: metric.name
 )
 every_weighted = pytest.mark.parametrize(
-    "metric", cuts(Kind, 5, weighted=True), ids=lambda metric: metric.name
+    "metric", cuts([*THEIRS, *BARE], 5, weighted=True), ids=lambda metric: metric.name
 )
 
 
