@@ -14,6 +14,7 @@ from data.features import Scope
 from data.transformed import NUMERIC
 from data.transformed import PAIR_WEIGHT
 from data.transformed import TransformedSpec
+from models.embedding.layer import EmbeddingLayer
 from models.places import Places
 from models.ranker import Inputs
 
@@ -81,7 +82,7 @@ def lookup(table: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
     return rows(tf.convert_to_tensor(table))
 
 
-class Factors(tf.keras.layers.Layer):
+class Factors(EmbeddingLayer):
     """The vectors of one scope: the sum of those of its columns, float32 at any precision.
 
     An id is looked up, several of a column are averaged, and id 0, a missing value, counts for

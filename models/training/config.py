@@ -87,6 +87,8 @@ class TrainConfig(OptimizerConfig):
       loss: A TF-Ranking loss by its name, or a weighted sum such as
         `softmax_loss:0.9,sigmoid_cross_entropy_loss:0.1`.
       loss_options: What the loss may be told beside its name.
+      embedding_optimizer: The optimizer of the embeddings, with its own learning rate, schedule
+        and clipping; that of all other weights if absent.
       tasks: For each further label what is learned from it.
       label_weights: The weight of a document by its (main) grade, from grade 0 on, in training
         alone; the last one is that of higher grades as well. Empty: all weigh 1.
@@ -119,6 +121,7 @@ class TrainConfig(OptimizerConfig):
 
     loss: str = "softmax_loss"
     loss_options: losses.LossOptions = losses.LossOptions()
+    embedding_optimizer: OptimizerConfig | None = None
     tasks: dict[str, TaskConfig] = dataclasses.field(default_factory=dict)
     label_weights: tuple[float, ...] = ()
     negatives: Negatives | None = None
@@ -190,7 +193,11 @@ class TrainConfig(OptimizerConfig):
         drawn = self.negatives is not None and bool(self.label_weights)
         yield "label_weights and negatives do not go together; weigh by features.weight", drawn
         yield f"seed must be in [0, 2^31), found {self.seed}", not 0 <= self.seed < 2**31
-        planned = self.reduce_lr_patience > 0 and self.scheduled
+        other = self.embedding_optimizer
+        averaged = other is not None and other.ema > 0
+        yield "embedding_optimizer: the average is one of all weights; set ema of train", averaged
+        scheduled = self.scheduled or (other is not None and other.scheduled)
+        planned = self.reduce_lr_patience > 0 and scheduled
         yield "reduce_lr_patience and a schedule both set the learning rate; choose one", planned
 
     def _strategy_rules(self) -> Iterator[tuple[str, bool]]:

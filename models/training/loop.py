@@ -14,6 +14,7 @@ from data.dataset import Counts
 from data.errors import InputError
 from models import losses
 from models import strategy as strategy_lib
+from models.embedding.layer import embedding_variables
 from models.objective import Objective
 from models.ranker import Inputs
 from models.strategy import Strategy
@@ -248,6 +249,8 @@ def _compile(
         total_steps=total_steps,
         scale_loss=config.precision is Precision.FLOAT16,
         compiled=config.static,
+        embedding=config.embedding_optimizer,
+        embeddings=embedding_variables(model),
     )
     loss, weights = objective
     model.compile(

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from data.errors import InputError
 from data.errors import did_you_mean
+from models.training.composite import CompositeOptimizer
 
 OPTIMIZERS: Mapping[str, type[tf.keras.optimizers.Optimizer]] = {
     "adadelta": tf.keras.optimizers.Adadelta,
@@ -222,6 +223,8 @@ def build_optimizer(
     total_steps: int = 1,
     scale_loss: bool = False,
     compiled: bool = False,
+    embedding: OptimizerConfig | None = None,
+    embeddings: Iterable[tf.Variable] = (),
 ) -> tf.keras.optimizers.Optimizer:
     """Returns the optimizer of the configuration.
 
@@ -230,7 +233,27 @@ def build_optimizer(
       total_steps: The steps of the whole training.
       scale_loss: Whether the loss is scaled so that gradients in float16 do not vanish.
       compiled: Whether XLA compiles its step.
+      embedding: The settings for embeddings; None: as for all other weights.
+      embeddings: The weights that are embeddings.
+
+    Raises:
+      InputError: There are settings for embeddings, and no embeddings.
     """
+    optimizer = _single(config, total_steps, compiled=compiled)
+    if embedding is not None:
+        names = [variable.name for variable in embeddings]
+        if not names:
+            raise InputError("train.embedding_optimizer: the model has no embeddings")
+        embedding = dataclasses.replace(embedding, ema=config.ema)  # one average, of all weights
+        optimizer = CompositeOptimizer(
+            optimizer, _single(embedding, total_steps, compiled=compiled), embeddings=names
+        )
+    return tf.keras.mixed_precision.LossScaleOptimizer(optimizer) if scale_loss else optimizer
+
+
+def _single(
+    config: OptimizerConfig, total_steps: int, *, compiled: bool
+) -> tf.keras.optimizers.Optimizer:
     settings: dict[str, Any] = {
         "learning_rate": learning_rate(config, total_steps),
         **config.optimizer_options,
@@ -245,5 +268,4 @@ def build_optimizer(
     cls = OPTIMIZERS[config.optimizer]
     if compiled and config.optimizer not in ROWWISE:
         cls = type(cls.__name__, (DenseGradients, cls), {})
-    optimizer = cls(**settings)
-    return tf.keras.mixed_precision.LossScaleOptimizer(optimizer) if scale_loss else optimizer
+    return cls(**settings)
