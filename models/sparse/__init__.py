@@ -3,6 +3,11 @@
 from models.sparse.layer import SparseEmbedding
 from models.sparse.lookup import Combiner
 from models.sparse.lookup import sparse_lookup
+from models.sparse.maintenance import Maintenance
+from models.sparse.maintenance import evict
+from models.sparse.maintenance import grow
+from models.sparse.maintenance import maintain
+from models.sparse.optimizer import RowOptimizer
 from models.sparse.settings import Full
 from models.sparse.settings import KeyType
 from models.sparse.settings import Start
@@ -15,11 +20,16 @@ __all__ = [
     "Combiner",
     "Full",
     "KeyType",
+    "Maintenance",
+    "RowOptimizer",
     "SparseEmbedding",
     "SparseTable",
     "Start",
     "TableConfig",
     "Usage",
     "create_table",
+    "evict",
+    "grow",
+    "maintain",
     "sparse_lookup",
 ]

@@ -129,9 +129,9 @@ class SparseTable(tf.Module):
         """Returns the vectors of rows, `[n_rows, dim]`, with a gradient for those that learn."""
         return fixed(self.config, rows, self.rows.look_up(rows))
 
-    def forget(self, rows_of_keys: tuple[np.ndarray, np.ndarray]) -> None:
+    def reindex(self, keys: np.ndarray, rows: np.ndarray) -> None:
         """Makes the index hold these keys and their rows alone, and the padding."""
-        self.index.replace(*rows_of_keys)
+        self.index.replace(keys, rows)
         self._insert_padding()
 
     def contents(self) -> tuple[np.ndarray, np.ndarray]:
