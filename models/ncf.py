@@ -88,6 +88,17 @@ class Layers(tf.keras.layers.Layer):
         return [self.kernel, self.bias, *above]
 
 
+def of_product(n_logits: int, *, use_bias: bool) -> tf.keras.layers.Dense:
+    """Returns the layer above a product, which starts as the dot product: `h = 1`.
+
+    Rendle et al., "Neural Collaborative Filtering vs. Matrix Factorization Revisited", RecSys 2020,
+    on why that is a good place to start from.
+    """
+    return tf.keras.layers.Dense(
+        n_logits, use_bias=use_bias, kernel_initializer="ones", dtype=tf.float32
+    )
+
+
 class GmfRanker(Ranker):
     """Generalised matrix factorisation: `score = h . (p_u * q_i) + b`."""
 
@@ -96,7 +107,7 @@ class GmfRanker(Ranker):
     ) -> None:
         super().__init__(GMF, transformed, config, outputs=outputs, static=static)
         self.sides = Sides(transformed, [config.product])
-        self.output_layer = tf.keras.layers.Dense(self.n_logits, dtype=tf.float32)
+        self.output_layer = of_product(self.n_logits, use_bias=True)
 
     def logits(self, inputs: Inputs, places: Places, *, training: bool) -> tf.Tensor:
         """Returns the weighted products, `[n_rows, n_logits]`."""
@@ -106,8 +117,12 @@ class GmfRanker(Ranker):
     def crossed(self, inputs: Inputs, *, training: bool) -> tf.Tensor:
         """Returns the weighted products of all users and items."""
         (user,), (item,) = self.sides.crossed(inputs, training=training)
-        output = self.output_layer
-        return tf.einsum("ud,id,dk->uik", user, item, output.kernel) + output.bias
+        return _of_all_pairs(user, item, self.output_layer.kernel) + self.output_layer.bias
+
+
+def _of_all_pairs(user: tf.Tensor, item: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Returns the weighted products of all users and items, `[n_users, n_items, n_logits]`."""
+    return tf.einsum("ud,id,dk->uik", user, item, kernel)
 
 
 class MlpRanker(Ranker):
@@ -145,21 +160,22 @@ class NeumfRanker(Ranker):
         parts = [shared] if config.shared_tables else [config.product, config.below]
         self.sides = Sides(transformed, parts)
         self.layers_above = Layers(config)
+        self.product_layer = of_product(self.n_logits, use_bias=False)
         self.output_layer = tf.keras.layers.Dense(self.n_logits, dtype=tf.float32)
 
     def logits(self, inputs: Inputs, places: Places, *, training: bool) -> tf.Tensor:
         """Returns the output above both parts, `[n_rows, n_logits]`."""
         users, items = self.sides(inputs, places, training=training)
-        product = places.spread(users[0]) * items[0]
         above = self.layers_above(users[-1], items[-1], places, training=training)
-        return self.output_layer(tf.concat([product, tf.cast(above, product.dtype)], axis=1))
+        product = places.spread(users[0]) * items[0]
+        return self.product_layer(product) + self.output_layer(above)
 
     def crossed(self, inputs: Inputs, *, training: bool) -> tf.Tensor:
         """Returns the output above both parts of all users and items."""
         users, items = self.sides.crossed(inputs, training=training)
-        product = users[0][:, tf.newaxis] * items[0]
         above = self.layers_above.crossed(users[-1], items[-1], training=training)
-        return self.output_layer(tf.concat([product, tf.cast(above, product.dtype)], axis=2))
+        product = _of_all_pairs(users[0], items[0], self.product_layer.kernel)
+        return product + self.output_layer(above)
 
     def initialise_from(self, gmf: GmfRanker, mlp: MlpRanker, alpha: float) -> None:
         """Takes the weights of trained parts; all three models have been called before.
@@ -170,8 +186,8 @@ class NeumfRanker(Ranker):
         self.sides.assign_side_by_side([gmf.sides, mlp.sides])
         self.layers_above.assign(mlp.layers_above)
         product, above = gmf.output_layer, mlp.output_layer
-        kernels = [alpha * product.kernel.numpy(), (1 - alpha) * above.kernel.numpy()]
-        self.output_layer.kernel.assign(tf.concat(kernels, axis=0))
+        self.product_layer.kernel.assign(alpha * product.kernel.numpy())
+        self.output_layer.kernel.assign((1 - alpha) * above.kernel.numpy())
         self.output_layer.bias.assign(alpha * product.bias + (1 - alpha) * above.bias)
 
 

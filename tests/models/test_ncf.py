@@ -99,12 +99,19 @@ def test_neumf_weighs_both_parts_together(shared: bool) -> None:
     model = build("neumf", num_factors=n, layers=LAYERS, shared_tables=shared)
     inputs = draw(SIZES)
     weights = scramble(model, inputs)
-    *hidden, kernel, bias = weights[5:]
+    *hidden, of_product, kernel, bias = weights[5:]
     users, items = sides(inputs, weights)
     assert items.shape[-1] == (3 if shared else 5)
     product = users[..., :n] * items[..., :n]
-    rows = np.concatenate([product, above(users[..., -3:], items[..., -3:], hidden)], axis=-1)
-    same(model, inputs, rows @ kernel + bias)
+    rows = above(users[..., -3:], items[..., -3:], hidden)
+    same(model, inputs, product @ of_product + rows @ kernel + bias)
+
+
+def test_a_product_starts_as_the_dot_product() -> None:
+    model, inputs = build("gmf", num_factors=3, init_stddev=1.0), draw(SIZES)
+    model(inputs)
+    users, items = sides(inputs, model.get_weights())
+    same(model, inputs, (users * items).sum(-1, keepdims=True))
 
 
 @pytest.mark.parametrize("static", [False, True])
