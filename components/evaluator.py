@@ -13,6 +13,7 @@ from tfx.types import standard_component_specs
 from tfx.utils import path_utils
 from tfx.utils import proto_utils
 
+from components import impressions
 from components import metrics as metrics_lib
 from data import plain
 from data.features import FeatureSpec
@@ -85,6 +86,11 @@ class Evaluator(tfx.components.Evaluator):
     """TFX's Evaluator, run by the executor above."""
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+
+def extractors_module(spec: FeatureSpec) -> str | None:
+    """Returns the module whose `custom_extractors` TFX is to call; None for its own."""
+    return impressions.__name__ if spec.impressions else None
 
 
 def eval_config(config: EvaluationConfig, spec: FeatureSpec) -> tfma.EvalConfig:

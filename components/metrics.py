@@ -1,4 +1,4 @@
-"""Our ranking metrics inside TensorFlow Model Analysis: one list is one example."""
+"""Our metrics inside TensorFlow Model Analysis: one list, or part of a block, is one example."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ import tensorflow as tf
 from tensorflow_model_analysis.metrics import metric_types
 
 from data import plain
+from models.metrics import DOCUMENT
+from models.metrics import Gathered
 from models.metrics import Metric
 from models.metrics import MetricContract
 from models.metrics import evaluate
@@ -26,11 +28,11 @@ from models.recommend import RANKS
 from models.serving import SCORES
 
 Sums = np.ndarray
-"""`[2, n_metrics]` float64: sums of values times weights, and of weights."""
+"""`[2, n]` float64, for metrics over lists: sums of values times weights, and of weights."""
 
 
 class RankingMetrics(metric_types.Metric):
-    """All ranking metrics of an evaluation, from one sort of each list.
+    """All metrics of an evaluation: those over lists from one sort of each.
 
     Args:
       names: Metrics such as `ndcg@10`.
@@ -59,43 +61,59 @@ def _computations(
             for metric in names
         ]
         per_list = PerList(tuple(names), contract, model)
+        mean = Mean(keys, Metrics(tuple(names), contract))
         computations.append(
-            metric_types.MetricComputation(keys=keys, preprocessors=[per_list], combiner=Mean(keys))
+            metric_types.MetricComputation(keys=keys, preprocessors=[per_list], combiner=mean)
         )
     return computations
 
 
-class PerList(metric_types.Preprocessor):
-    """Computes the metrics of one list from its label, scores and ranks, before slicing."""
+@dataclasses.dataclass(frozen=True)
+class Metrics:
+    """The metrics of an evaluation, by how they add up.
 
-    def __init__(self, names: tuple[str, ...], contract: str, model_name: str) -> None:
-        super().__init__(name=f"ranking metrics of {model_name or 'the model'}")
-        self._names, self._contract, self._model_name = names, contract, model_name
+    Attributes:
+      names: Their names.
+      contract: Their `MetricContract` as JSON.
+    """
 
-    def process(self, extracts: dict[str, Any]) -> Iterator[Sums]:
-        """Yields the `[2, n_metrics]` values times weights and weights of the list."""
-        inputs = metric_types.StandardMetricInputs(extracts)
-        labels = _floats(inputs.get_labels(self._model_name))
-        # Labels and scores are padded to the longest list of a batch; the last label tells.
-        size = np.flatnonzero(labels >= 0).max(initial=-1) + 1
-        outputs = inputs.get_predictions(self._model_name)
-        if not isinstance(outputs, Mapping):  # that of a signature with one output
-            outputs = {SCORES: outputs}
-        weights = np.ones_like(labels)
-        if any(parse_metric(name).weighted for name in self._names):
-            weights = _floats(inputs.get_example_weights(self._model_name))
-        columns = {name: _floats(output)[:size] for name, output in outputs.items()}
-        yield self._sums(columns, labels[:size], weights[:size])
+    names: tuple[str, ...]
+    contract: str
 
-    def _sums(
-        self, outputs: dict[str, np.ndarray], labels: np.ndarray, weights: np.ndarray
+    @functools.cached_property
+    def all(self) -> tuple[Metric, ...]:
+        """All of them."""
+        return tuple(parse_metric(name) for name in self.names)
+
+    @functools.cached_property
+    def by_list(self) -> tuple[Metric, ...]:
+        """Those over lists."""
+        return tuple(metric for metric in self.all if metric.kind not in DOCUMENT)
+
+    @functools.cached_property
+    def by_document(self) -> tuple[Metric, ...]:
+        """Those over documents."""
+        return tuple(metric for metric in self.all if metric.kind in DOCUMENT)
+
+    @functools.cached_property
+    def conventions(self) -> MetricContract:
+        """Their contract."""
+        return plain.from_json(MetricContract, self.contract)
+
+    def gathered(self) -> Gathered:
+        """Returns metrics over documents of which none has come yet."""
+        return Gathered(self.by_document, self.conventions)
+
+    def sums(
+        self, outputs: Mapping[str, np.ndarray], labels: np.ndarray, weights: np.ndarray
     ) -> Sums:
-        metrics = [parse_metric(name) for name in self._names]
-        full = np.array([metric.full for metric in metrics])
+        """Returns sums over one list."""
+        metrics = self.by_list
+        full = np.array([metric.full for metric in metrics], bool)
         found = np.zeros((2, len(metrics)))
         scores = outputs[SCORES]
         if not full.all():
-            run = _evaluator(tuple(m for m in metrics if not m.full), self._contract)
+            run = _evaluator(tuple(m for m in metrics if not m.full), self.contract)
             found[:, ~full] = run(scores, labels, weights)
         if full.any():
             over_all = tuple(metric for metric in metrics if metric.full)
@@ -104,11 +122,50 @@ class PerList(metric_types.Preprocessor):
                 ranked = np.full_like(ranked, np.nan)
             run = _evaluator(
                 tuple(dataclasses.replace(metric, full=False) for metric in over_all),
-                self._contract,
+                self.contract,
             )
             found[:, full] = run(ranked, at_ranks, np.ones_like(at_ranks))
         values, counts = found
         return np.stack([values * counts, counts])
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What is known of a list, or of a part of a block of impressions.
+
+    Attributes:
+      sums: Of metrics over lists.
+      documents: For metrics over documents.
+    """
+
+    sums: Sums
+    documents: Gathered
+
+
+class PerList(metric_types.Preprocessor):
+    """Computes the metrics of one list from its label, scores and ranks, before slicing."""
+
+    def __init__(self, names: tuple[str, ...], contract: str, model_name: str) -> None:
+        super().__init__(name=f"ranking metrics of {model_name or 'the model'}")
+        self._metrics = Metrics(names, contract)
+        self._model_name = model_name
+
+    def process(self, extracts: dict[str, Any]) -> Iterator[Judged]:
+        """Yields what is known of the list."""
+        inputs = metric_types.StandardMetricInputs(extracts)
+        labels = _floats(inputs.get_labels(self._model_name))
+        # Labels and scores are padded to the longest list of a batch; the last label tells.
+        size = np.flatnonzero(labels >= 0).max(initial=-1) + 1
+        outputs = inputs.get_predictions(self._model_name)
+        if not isinstance(outputs, Mapping):  # that of a signature with one output
+            outputs = {SCORES: outputs}
+        weights = np.ones_like(labels)
+        if any(metric.weighted for metric in self._metrics.all):
+            weights = _floats(inputs.get_example_weights(self._model_name))
+        columns = {name: _floats(output)[:size] for name, output in outputs.items()}
+        documents = self._metrics.gathered()
+        documents.add(columns[SCORES], labels[:size], weights[:size])
+        yield Judged(self._metrics.sums(columns, labels[:size], weights[:size]), documents)
 
 
 def _floats(values: Any) -> np.ndarray:
@@ -138,26 +195,40 @@ def _evaluator(
 
 
 class Mean(beam.CombineFn):
-    """The weighted mean of each metric over lists."""
+    """The weighted mean of metrics over lists, and what metrics over documents come to.
 
-    def __init__(self, keys: list[metric_types.MetricKey]) -> None:
+    Args:
+      keys: What TFMA calls the metrics.
+      metrics: The metrics, in the same order.
+    """
+
+    def __init__(self, keys: list[metric_types.MetricKey], metrics: Metrics) -> None:
         super().__init__()
-        self._keys = keys
+        self._keys, self._metrics = keys, metrics
 
-    def create_accumulator(self) -> Sums:
-        """Returns zeros."""
-        return np.zeros((2, len(self._keys)))
+    def create_accumulator(self) -> Judged:
+        """Returns what is known of no list."""
+        return Judged(np.zeros((2, len(self._metrics.by_list))), self._metrics.gathered())
 
-    def add_input(self, accumulator: Sums, element: Any) -> Sums:
+    def add_input(self, accumulator: Judged, element: Any) -> Judged:
         """Adds one list."""
-        return accumulator + (element[0] if isinstance(element, tuple | list) else element)
+        found: Judged = element[0] if isinstance(element, tuple | list) else element
+        return self.merge_accumulators([accumulator, found])
 
-    def merge_accumulators(self, accumulators: Iterable[Sums]) -> Sums:
-        """Adds up."""
-        return np.sum(list(accumulators), axis=0)
+    def merge_accumulators(self, accumulators: Iterable[Judged]) -> Judged:
+        """Adds up, into the first."""
+        first, *others = accumulators
+        sums = first.sums
+        for other in others:
+            sums = sums + other.sums
+            first.documents.merge(other.documents)
+        return Judged(sums, first.documents)
 
-    def extract_output(self, accumulator: Sums) -> dict[metric_types.MetricKey, float]:
-        """Returns the means; NaN where no list counts."""
-        total, weight = accumulator
+    def extract_output(self, accumulator: Judged) -> dict[metric_types.MetricKey, float]:
+        """Returns the metrics; NaN where no list counts."""
+        total, weight = accumulator.sums
         means = np.divide(total, weight, out=np.full(len(total), np.nan), where=weight > 0)
-        return dict(zip(self._keys, means.tolist(), strict=True))
+        values = dict(zip(self._metrics.by_list, means.tolist(), strict=True))
+        over_documents = accumulator.documents.values()
+        values |= dict(zip(self._metrics.by_document, over_documents, strict=True))
+        return {key: values[m] for key, m in zip(self._keys, self._metrics.all, strict=True)}

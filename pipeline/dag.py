@@ -70,7 +70,7 @@ def create_nodes(config: Config) -> list[base_node.BaseNode]:
     example_gen = RankingExampleGen(config.examples, config.features, code=code)
     examples = example_gen.outputs["examples"]
     statistics_gen = tfx.components.StatisticsGen(
-        examples=examples, exclude_splits=[CATALOGUE] if config.examples.interactions else None
+        examples=examples, exclude_splits=[CATALOGUE] if config.examples.has_catalogue else None
     )
     schema_gen = RankingSchema(spec=spec, code=code)
     schema = schema_gen.outputs["schema"]
@@ -85,7 +85,7 @@ def create_nodes(config: Config) -> list[base_node.BaseNode]:
         custom_config={
             "spec": spec,
             "code": code,
-            "identifiers": config.examples.interactions is not None,
+            "identifiers": config.examples.has_catalogue,
         },
         disable_statistics=True,
     )
@@ -152,6 +152,7 @@ def _gate(
         model=model,
         baseline_model=resolver.outputs["model"],
         eval_config=evaluator.eval_config(config.evaluation, config.features),
+        module_path=evaluator.extractors_module(config.features),
         schema=schema,
         example_splits=[config.examples.evaluation_split],
     )
@@ -159,7 +160,7 @@ def _gate(
 
 
 def _trainer_config(config: Config) -> dict[str, object]:
-    interactions = config.examples.interactions
+    interactions = config.examples.interactions if config.examples.has_catalogue else None
     return {
         "spec": plain.to_json(config.features),
         "family": config.model.family,

@@ -93,8 +93,9 @@ def tally(
 
 def merge(tallies: Sequence[Tally]) -> Tally:
     """Returns the tally of all documents of several; of none it is empty."""
-    if not tallies:
-        return tally([], [])
+    tallies = [found for found in tallies if len(found.keys)]
+    if len(tallies) < 2:
+        return tallies[0] if tallies else tally([], [])
     shift = max(found.shift for found in tallies)
     keys = [found.keys >> np.uint32(shift - found.shift) for found in tallies]
     columns = [

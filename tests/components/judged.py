@@ -17,6 +17,7 @@ from tfx.utils import proto_utils
 
 from components import evaluator
 from data import schema as schema_lib
+from data.features import FeatureSpec
 from data.features import Scope
 from data.lists import Lists
 from data.transformed import NUMERIC
@@ -60,6 +61,17 @@ def of_lists(model: tf.keras.Model) -> serving.Exportable:
 
 
 @dataclasses.dataclass(frozen=True)
+class Source:
+    """What is judged by: stored lists and their spec."""
+
+    spec: FeatureSpec
+    lists: Callable[[], Lists]
+
+
+LISTS = Source(SPEC, lists)
+
+
+@dataclasses.dataclass(frozen=True)
 class Verdict:
     """The folder with the evaluation, and whether the model was blessed."""
 
@@ -74,10 +86,12 @@ def judge(
     factor: float,
     baseline: float | None = None,
     publish: Callable[[tf.keras.Model], serving.Exportable] = of_lists,
+    source: Source = LISTS,
 ) -> Verdict:
     """Runs TFX's Evaluator on the model of that factor, and on a blessed one before it."""
     folder.mkdir()
-    examples, schema = _examples(folder / "examples"), _schema(folder / "schema")
+    examples = _examples(folder / "examples", source)
+    schema = _schema(folder / "schema", source.spec)
     inputs = {"examples": [examples], "schema": [schema]}
     inputs["model"] = [_model(folder / "model", publish(Priced(factor)))]
     if baseline is not None:
@@ -91,26 +105,27 @@ def judge(
         inputs,
         {"evaluation": [evaluation], "blessing": [blessing]},
         {
-            "eval_config": proto_utils.proto_to_json(evaluator.eval_config(config, SPEC)),
+            "eval_config": proto_utils.proto_to_json(evaluator.eval_config(config, source.spec)),
+            "module_path": evaluator.extractors_module(source.spec),
             "example_splits": json.dumps(["test"]),
         },
     )
     return Verdict(evaluation.uri, (folder / "blessing" / "BLESSED").exists())
 
 
-def _examples(folder: Path) -> standard_artifacts.Examples:
+def _examples(folder: Path, source: Source) -> standard_artifacts.Examples:
     (folder / "Split-test").mkdir(parents=True)
     with tf.io.TFRecordWriter(str(folder / "Split-test" / "lists.gz"), "GZIP") as writer:
-        for record in stored(lists()):
+        for record in stored(source.lists(), source.spec):
             writer.write(record)
     artifact = standard_artifacts.Examples()
     artifact.uri, artifact.split_names = str(folder), json.dumps(["test"])
     return artifact
 
 
-def _schema(folder: Path) -> standard_artifacts.Schema:
+def _schema(folder: Path, spec: FeatureSpec) -> standard_artifacts.Schema:
     folder.mkdir()
-    text = text_format.MessageToString(schema_lib.render(SPEC))
+    text = text_format.MessageToString(schema_lib.render(spec))
     (folder / "schema.pbtxt").write_text(text)
     artifact = standard_artifacts.Schema()
     artifact.uri = str(folder)

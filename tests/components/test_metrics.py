@@ -12,6 +12,7 @@ from components import metrics as metrics_lib
 from components.evaluation import Slice
 from data import plain
 from models.metrics import PRESETS
+from models.metrics import Gathered
 from models.metrics import MetricContract
 from models.metrics import evaluate
 from models.metrics import mean_metrics
@@ -115,7 +116,8 @@ def test_a_broken_score_has_no_rank(broken: bool) -> None:
         "labels": np.array([0.0, 1.0, -1.0]),
         "predictions": {"scores": scores, "ranks": np.array([2, 4, 0])},
     }
-    [(values, weights)] = per_list.process(extracts)
+    [found] = per_list.process(extracts)
+    values, weights = found.sums
     expected = [np.nan] * 3 if broken else [1 / 4, 1 / 2, 0]
     np.testing.assert_allclose(values, expected)
     np.testing.assert_array_equal(weights, [1, 1, 1])
@@ -125,16 +127,20 @@ def test_a_broken_score_has_no_rank(broken: bool) -> None:
 def test_means_do_not_depend_on_how_the_lists_were_spread(parts: list[list[int]]) -> None:
     """Each list has `[values times weights, weights]` of two metrics; none counts for the other."""
     sums = [np.array([[w * v, 0.0], [w, 0.0]]) for v, w in ((0.5, 1.0), (0.25, 2.0), (1.0, 1.0))]
-    metric = metrics_lib.RankingMetrics(["mrr", "arp"], plain.to_json(MetricContract()))
+    metric = metrics_lib.RankingMetrics(["mrr", "auc", "arp"], plain.to_json(MetricContract()))
     [computation] = metric.computations()
-    combiner = metrics_lib.Mean(computation.keys)
+    combiner = computation.combiner
     accumulators = []
     for part in parts:
         accumulator = combiner.create_accumulator()
         for i in part:
-            accumulator = combiner.add_input(accumulator, sums[i])
+            documents = Gathered([parse_metric("auc")], MetricContract())
+            documents.add([0.1 * i, 0.3], [0.0, 1.0 * (i != 1)])
+            accumulator = combiner.add_input(accumulator, metrics_lib.Judged(sums[i], documents))
         accumulators.append(accumulator)
     merged = combiner.extract_output(combiner.merge_accumulators(accumulators))
     found = {key.name: value for key, value in merged.items()}
     assert found["mrr"] == pytest.approx((0.5 + 2 * 0.25 + 1.0) / 4)
     assert np.isnan(found["arp"])
+    # Two documents of score 0.3 are relevant; others have 0, 0.1, 0.2, and one 0.3 as well.
+    assert found["auc"] == pytest.approx((3 + 0.5) / 4)
