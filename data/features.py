@@ -54,6 +54,15 @@ class Transform(str, enum.Enum):
     """The integer itself, from 0 to `size - 1`."""
 
 
+class Combiner(str, enum.Enum):
+    """What the vectors of several ids become; a missing id counts for nothing."""
+
+    MEAN = "mean"
+    SUM = "sum"
+    SQRTN = "sqrtn"
+    """Their sum, divided by the square root of their number."""
+
+
 CATEGORICAL = frozenset(
     {Transform.BUCKETIZE, Transform.VOCABULARY, Transform.HASH, Transform.INTEGER}
 )
