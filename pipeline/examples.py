@@ -10,9 +10,11 @@ from data.features import ACROSS_LIST
 from data.features import DType
 from data.features import FeatureSpec
 from data.features import Scope
+from data.interactions import impressions
 from data.interactions.catalogue import POPULARITY
+from data.interactions.kinds import Labels
+from data.interactions.kinds import SplitRule
 from data.interactions.options import InteractionOptions
-from data.interactions.options import SplitRule
 from data.policies import ListPolicy
 from data.readers import Format
 from data.readers import ReadOptions
@@ -125,7 +127,7 @@ class ExamplesConfig:
     def split_names(self) -> tuple[str, ...]:
         """All splits."""
         if self.interactions:
-            return (TRAIN, VALIDATION, TEST, CATALOGUE)
+            return (TRAIN, VALIDATION, TEST, *([CATALOGUE] if self.has_catalogue else []))
         return (*self.hash_splits, *(name for name in self.splits if name != self.divided))
 
     @property
@@ -141,13 +143,23 @@ class ExamplesConfig:
     @property
     def training_splits(self) -> tuple[str, ...]:
         """Those of them that it trains on."""
-        return (TRAIN, CATALOGUE) if self.interactions else (TRAIN,)
+        return (TRAIN, CATALOGUE) if self.has_catalogue else (TRAIN,)
+
+    @property
+    def has_catalogue(self) -> bool:
+        """Whether the logs are interactions that become lists of the items of a catalogue."""
+        options = self.interactions
+        return options is not None and options.split is not SplitRule.IMPRESSION
 
     def require(self, features: FeatureSpec) -> None:
         """Raises InputError where the logs cannot have these features."""
         self.lists.require(features)
         if features.impressions or self.format is Format.CRITEO:
             self._require_impressions(features)
+        elif self.interactions is not None and not self.has_catalogue:
+            raise InputError(
+                "examples.interactions.split 'impression' needs features.impressions = true"
+            )
         elif self.format in (Format.CSV, Format.PARQUET) and not features.list_id:
             raise InputError(
                 f"examples.format '{self.format.value}' needs features.list_id: rows make lists by"
@@ -161,6 +173,15 @@ class ExamplesConfig:
                 f" {', '.join(features.tasks)} beside it"
             )
         if self.interactions is None:
+            return
+        if features.impressions:
+            if self.interactions.labels is Labels.IMPLICIT:
+                raise InputError(
+                    "examples.interactions.split 'impression' needs labels = 'graded' or"
+                    " 'threshold': impressions differ by their labels"
+                )
+            by_user = impressions.of_lists(features, self.interactions)
+            self._require_columns(self.interactions, by_user)
             return
         if not (features.list_id and features.document_id):
             raise InputError(
@@ -178,6 +199,11 @@ class ExamplesConfig:
     def _require_impressions(self, features: FeatureSpec) -> None:
         if not features.impressions:
             raise InputError("examples.format 'criteo' needs features.impressions = true")
+        if self.has_catalogue:
+            raise InputError(
+                "features.impressions: examples.interactions makes lists; expected split ="
+                " 'impression'"
+            )
         if self.format in (Format.ELWC, Format.LIBSVM):
             raise InputError(
                 f"features.impressions: the format '{self.format.value}' holds lists; expected csv,"

@@ -206,7 +206,7 @@ def _decision(
         yield f"published: version {version} in {pushed['pushed_destination'].string_value}"
     yield "rank a file of ELWC records or JSON lines with it:"
     yield f"  {_command()} score --top 3 --model {config.push.base} --input {_requests(config)}"
-    if config.examples.interactions and not registry.family(config.model.family).across_list:
+    if config.examples.has_catalogue and not registry.family(config.model.family).across_list:
         yield "recommend items to a user with it:"
         yield f"  {_command()} recommend --model {config.push.base} --user ID"
 

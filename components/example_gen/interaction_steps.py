@@ -21,6 +21,7 @@ from data.features import Scope
 from data.interactions import catalogue as catalogues
 from data.interactions import filters
 from data.interactions import given
+from data.interactions import impressions as impressions_lib
 from data.interactions import leaks
 from data.interactions import lists as lists_lib
 from data.interactions import shard as shards
@@ -134,6 +135,7 @@ def gather(
     steps.count(steps.INTERACTIONS, len(shard))
     shard = filters.distinct(shard, options.repeats, refuse, steps.count)
     shard = filters.with_value(shard, options.min_value, steps.count)
+    shard = filters.with_label(shard, options, steps.count)
     name = "interactions of users below min_user dropped"
     yield number, filters.with_users(shard, options.min_user, name, steps.count)
 
@@ -204,6 +206,28 @@ def lists(
         for split, part in PARTS.items():
             documents = _documents(job, divided, part, parts[CANDIDATES], catalogue, refuse)
             for batch in lists_lib.to_lists(documents, shard, catalogue, own, spec):
+                yield pvalue.TaggedOutput(split, batch)
+
+
+def impressions(
+    job: Job,
+    element: tuple[int, Mapping[str, Iterable[Any]]],
+    catalogue: Catalogue,
+    refuse: Refuse,
+    *,
+    spec: FeatureSpec,
+) -> Iterator[pvalue.TaggedOutput]:
+    """Yields the interactions of a shard as rows with the columns of `spec`, split by split."""
+    del refuse
+    number, parts = element
+    for divided in parts[LOG]:
+        users, name = divided.shard.users, job.options.user_column
+        table = next(iter(parts[USERS]), None)
+        own = catalogues.side_columns(users, table, name, Scope.CONTEXT, job.spec)
+        for split, part in PARTS.items():
+            rows = divided.trained if part is Part.TRAIN else divided.part == part
+            found = lists_lib.positives(divided, rows, catalogue, job.options)
+            for batch in impressions_lib.to_rows(found, catalogue, own, f"shard {number}", spec):
                 yield pvalue.TaggedOutput(split, batch)
 
 

@@ -22,6 +22,7 @@ from data.errors import InputError
 from data.features import FeatureSpec
 from data.interactions import filters
 from data.interactions import given
+from data.interactions import impressions
 from pipeline.examples import CATALOGUE
 from pipeline.examples import LOG
 from pipeline.examples import ExamplesConfig
@@ -83,7 +84,8 @@ def splits(
     options = config.interactions
     if options is None:
         raise InputError("examples.format 'interactions' needs the table 'interactions'")
-    flow = _Flow(pipeline, work.Job(config, options, spec))
+    by_user = impressions.of_lists(spec, options) if spec.impressions else spec
+    flow = _Flow(pipeline, work.Job(config, options, by_user))
     nothing = pipeline | "NoItems" >> beam.Create([None])
     items = flow.file("items", options.items, work.items) if options.items else nothing
     known = items | "ItemIds" >> beam.Map(lambda table: None if table is None else table.ids)
@@ -97,9 +99,22 @@ def splits(
         work.USERS: users,
         work.CANDIDATES: lines,
     } | "GroupParts" >> beam.CoGroupByKey()
-    lists = flow.apply(parts, "Lists", work.lists, catalogue)
-    made = {split: lists[split] for split in work.PARTS}
-    made[CATALOGUE] = flow.do(catalogue, "CatalogueLists", work.catalogue_lists)
+    if spec.impressions:
+        make = functools.partial(work.impressions, spec=spec)
+        rows = flow.apply(parts, "Impressions", make, catalogue)
+        made = {split: rows[split] for split in work.PARTS}
+    else:
+        lists = flow.apply(parts, "Lists", work.lists, catalogue)
+        made = {split: lists[split] for split in work.PARTS}
+        made[CATALOGUE] = flow.do(catalogue, "CatalogueLists", work.catalogue_lists)
+    return _encoded(flow, made, spec), flow.refused
+
+
+def _encoded(
+    flow: _Flow, made: Mapping[str, beam.PCollection], spec: FeatureSpec
+) -> dict[str, beam.PCollection]:
+    """Returns the serialized examples of each split's batches."""
+    config = flow.job.config
     examples = {}
     for name, batches in made.items():
         encoded = batches | f"Encode[{name}]" >> beam.ParDo(
@@ -107,7 +122,7 @@ def splits(
         ).with_outputs(steps.REFUSED, steps.IDS, main=steps.EXAMPLES)
         examples[name] = encoded[steps.EXAMPLES]
         flow.refused.append(encoded[steps.REFUSED])
-    return examples, flow.refused
+    return examples
 
 
 def _gathered(

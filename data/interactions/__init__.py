@@ -3,15 +3,15 @@
 Importing this package loads no TensorFlow.
 """
 
-from data.interactions.options import CandidateKind
-from data.interactions.options import CatalogueOf
+from data.interactions.kinds import CandidateKind
+from data.interactions.kinds import CatalogueOf
+from data.interactions.kinds import Labels
+from data.interactions.kinds import Layout
+from data.interactions.kinds import Repeats
+from data.interactions.kinds import ShortUsers
+from data.interactions.kinds import SplitRule
+from data.interactions.kinds import UnknownItems
 from data.interactions.options import InteractionOptions
-from data.interactions.options import Labels
-from data.interactions.options import Layout
-from data.interactions.options import Repeats
-from data.interactions.options import ShortUsers
-from data.interactions.options import SplitRule
-from data.interactions.options import UnknownItems
 
 __all__ = [
     "CandidateKind",

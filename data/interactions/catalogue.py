@@ -17,7 +17,7 @@ from data.features import DType
 from data.features import Feature
 from data.features import FeatureSpec
 from data.features import Scope
-from data.interactions.options import CatalogueOf
+from data.interactions.kinds import CatalogueOf
 from data.interactions.options import InteractionOptions
 from data.interactions.tables import SideTable
 from data.interactions.tables import neutral

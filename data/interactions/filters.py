@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 from data.errors import InputError
 from data.features import FeatureSpec
 from data.features import Scope
+from data.interactions.kinds import Labels
+from data.interactions.kinds import Repeats
+from data.interactions.kinds import UnknownItems
 from data.interactions.options import InteractionOptions
-from data.interactions.options import Labels
-from data.interactions.options import Repeats
-from data.interactions.options import UnknownItems
 from data.interactions.shard import Shard
 from data.policies import Count
 from data.readers import columns
@@ -135,6 +135,15 @@ def with_value(shard: Shard, least: float | None, count: Count) -> Shard:
     if least is None:
         return shard
     return _keep(shard, shard.value >= least, "interactions below min_value dropped", count)
+
+
+def with_label(shard: Shard, options: InteractionOptions, count: Count) -> Shard:
+    """Returns the interactions whose value makes a label; that is all but by a threshold."""
+    low, high = options.negative_to, options.positive_from
+    if low is None or high is None:
+        return shard
+    kept = (shard.value <= low) | (shard.value >= high)
+    return _keep(shard, kept, "interactions between negative_to and positive_from dropped", count)
 
 
 def with_users(shard: Shard, least: int, name: str, count: Count) -> Shard:

@@ -16,11 +16,11 @@ from data.interactions.catalogue import Catalogue
 from data.interactions.catalogue import look_up
 from data.interactions.filters import Refuse
 from data.interactions.filters import unreadable
+from data.interactions.kinds import UnknownItems
 from data.interactions.lists import Documents
 from data.interactions.lists import append
 from data.interactions.lists import positives
 from data.interactions.options import InteractionOptions
-from data.interactions.options import UnknownItems
 from data.interactions.splitting import Divided
 from data.interactions.splitting import Part
 from data.interactions.tables import CANDIDATES

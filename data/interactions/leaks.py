@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from data.errors import InputError
+from data.interactions.kinds import SplitRule
 from data.interactions.options import InteractionOptions
-from data.interactions.options import SplitRule
 from data.interactions.shard import Shard
 from data.interactions.splitting import Divided
 from data.interactions.splitting import Part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
@@ -15,9 +16,9 @@ from data.interactions import candidates
 from data.interactions.catalogue import Catalogue
 from data.interactions.catalogue import id_column
 from data.interactions.catalogue import label_columns
-from data.interactions.options import CandidateKind
+from data.interactions.kinds import CandidateKind
+from data.interactions.kinds import Labels
 from data.interactions.options import InteractionOptions
-from data.interactions.options import Labels
 from data.interactions.shard import Shard
 from data.interactions.splitting import Divided
 from data.interactions.splitting import Part
@@ -48,14 +49,24 @@ class Documents:
         return len(self.user)
 
 
+_LABELS: Mapping[Labels, Callable[[np.ndarray, InteractionOptions], np.ndarray]] = {
+    Labels.IMPLICIT: lambda value, options: np.ones_like(value),
+    Labels.GRADED: lambda value, options: value,
+    Labels.THRESHOLD: lambda value, options: (value >= options.positive_from).astype(np.float32),
+}
+
+
 def positives(
     divided: Divided, rows: np.ndarray, catalogue: Catalogue, options: InteractionOptions
 ) -> Documents:
-    """Returns the interactions at `rows` (`[n]`, bool) as documents, oldest first."""
+    """Returns the interactions at `rows` (`[n]`, bool) as documents, oldest first.
+
+    All are positive but by a threshold.
+    """
     shard = divided.shard
     found = catalogue.look_up(shard.items)[shard.item[rows]]
     value = shard.value[rows]
-    label = value if options.labels is Labels.GRADED else np.ones_like(value)
+    label = _LABELS[options.labels](value, options)
     return Documents(shard.user[rows], found, label, np.ones_like(value))
 
 

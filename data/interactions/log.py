@@ -13,9 +13,9 @@ from data.errors import InputError
 from data.interactions import cells
 from data.interactions import lines
 from data.interactions import sources
+from data.interactions.kinds import Layout
+from data.interactions.kinds import SplitRule
 from data.interactions.options import InteractionOptions
-from data.interactions.options import Layout
-from data.interactions.options import SplitRule
 from data.readers import files
 from data.readers import numbered
 from data.readers.numbered import Numbered

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from data.errors import InputError
 from data.interactions import lines
 from data.interactions import sources
-from data.interactions.options import Layout
+from data.interactions.kinds import Layout
 from data.readers import numbered
 from data.readers.numbered import Numbered
 from data.readers.options import Refusal

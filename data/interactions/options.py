@@ -4,94 +4,20 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import enum
 import math
 from collections.abc import Iterator
 
 from data.errors import InputError
-
-
-class Layout(str, enum.Enum):
-    """How a log of interactions and its side files are written."""
-
-    CSV = "csv"
-    """Text with a header, under any column names."""
-    PARQUET = "parquet"
-    """Parquet tables, under any column names."""
-    ML_100K = "ml-100k"
-    """`u.data`, `u.user`, `u.item` with `u.genre` beside it."""
-    ML_1M = "ml-1m"
-    """`ratings.dat`, `users.dat` and `movies.dat`, cells parted by `::`; so has ML-10M."""
-    ML_CSV = "ml-csv"
-    """`ratings.csv` and `movies.csv` of ml-latest, ML-20M, ML-25M and ML-32M."""
-    NCF = "ncf"
-    """Lines of user, item, rating and perhaps time, parted by tabs, without a header."""
-
-
-MOVIELENS = frozenset({Layout.ML_100K, Layout.ML_1M, Layout.ML_CSV})
-"""The layouts whose columns are called `user_id`, `movie_id`, `rating` and `timestamp`."""
-
-
-class SplitRule(str, enum.Enum):
-    """Which interactions are held out."""
-
-    LEAVE_LAST_OUT = "leave_last_out"
-    """The last ones of each user, by time."""
-    TIME = "time"
-    """Those from a point in time on."""
-    USER = "user"
-    """Those of a share of the users."""
-
-
-class Labels(str, enum.Enum):
-    """The label of an interaction."""
-
-    IMPLICIT = "implicit"
-    """1, whatever the value."""
-    GRADED = "graded"
-    """The value."""
-
-
-class Repeats(str, enum.Enum):
-    """Which of a user's repeated interactions with one item counts."""
-
-    LAST = "last"
-    FIRST = "first"
-    REFUSE = "refuse"
-
-
-class ShortUsers(str, enum.Enum):
-    """What becomes of a user with too few interactions to hold some out."""
-
-    TRAIN = "train"
-    """All are trained on."""
-    DROP = "drop"
-    REFUSE = "refuse"
-
-
-class UnknownItems(str, enum.Enum):
-    """What becomes of an interaction with an item that the items file does not have."""
-
-    REFUSE = "refuse"
-    DEFAULT = "default"
-    """The item's features have their defaults."""
-
-
-class CatalogueOf(str, enum.Enum):
-    """Which items make the catalogue."""
-
-    LOG = "log"
-    """Those of the interactions that were kept."""
-    ITEMS = "items"
-    """Those of the items file as well."""
-
-
-class CandidateKind(str, enum.Enum):
-    """How the negatives of an evaluation list are drawn."""
-
-    UNIFORM = "uniform"
-    POPULARITY = "popularity"
-    """In proportion to the number of training interactions."""
+from data.interactions.kinds import MOVIELENS
+from data.interactions.kinds import TABLES
+from data.interactions.kinds import CandidateKind
+from data.interactions.kinds import CatalogueOf
+from data.interactions.kinds import Labels
+from data.interactions.kinds import Layout
+from data.interactions.kinds import Repeats
+from data.interactions.kinds import ShortUsers
+from data.interactions.kinds import SplitRule
+from data.interactions.kinds import UnknownItems
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +36,11 @@ class InteractionOptions:
       users: The file of users below `base`, in the form of the layout; csv or parquet with a
         header for csv, parquet and ncf. Empty: none.
       items: The file of items below `base`, likewise.
+      sides: The layout of the files of users and items, where it is another one than the log's.
       min_value: Interactions with a smaller value are left out.
-      labels: implicit or graded.
+      labels: implicit, graded or threshold.
+      positive_from: threshold: the lowest value of label 1.
+      negative_to: threshold: the highest value of label 0; what lies between is left out.
       repeats: Which of a user's repeated interactions with one item counts.
       min_user: Users with fewer interactions are left out.
       min_item: Items with fewer interactions are left out.
@@ -120,12 +49,14 @@ class InteractionOptions:
       short_users: What becomes of users with too few interactions to hold some out.
       unknown_items: What becomes of items that the items file does not have.
       catalogue: log or items: the items that can be recommended.
-      split: leave_last_out, time or user.
+      split: leave_last_out, time, user or impression.
+      user_features: impression: the features that the file of users has; MovieLens' are known.
       held_out: The interactions per user held out for test, and as many before for validation.
       validation_from: time: when validation begins.
       test_from: time: when test begins.
-      validation_share: user: the per cent of users that validate, by the hash of the id.
-      test_share: user: the per cent of users that test.
+      validation_share: user: the per cent of users that validate, by the hash of the id;
+        impression: that of interactions, by the hash of user, item and seed.
+      test_share: user, impression: the per cent that test, likewise.
       recency: How much more a user's newer training interactions weigh: the weight, in the column
         that `features.weight` names, grows as this power of the place in the user's history.
       train_on_validation: Whether the validation interactions are trained on as well: once the
@@ -134,7 +65,7 @@ class InteractionOptions:
       candidate_kind: uniform or popularity.
       candidates_file: A file below `base` with the negatives of the test lists, in lines of
         `(user,item)` and negatives parted by tabs.
-      seed: Of the negatives.
+      seed: Of the negatives, and of the division into impressions.
       shards: The parts, by hash of the user, that the log is worked on in; each must fit in memory.
     """
 
@@ -146,8 +77,11 @@ class InteractionOptions:
     delimiter: str = ","
     users: str = ""
     items: str = ""
+    sides: Layout | None = None
     min_value: float | None = None
     labels: Labels = Labels.IMPLICIT
+    positive_from: float | None = None
+    negative_to: float | None = None
     repeats: Repeats = Repeats.LAST
     min_user: int = 1
     min_item: int = 1
@@ -157,6 +91,7 @@ class InteractionOptions:
     unknown_items: UnknownItems = UnknownItems.REFUSE
     catalogue: CatalogueOf = CatalogueOf.LOG
     split: SplitRule = SplitRule.LEAVE_LAST_OUT
+    user_features: tuple[str, ...] = ()
     held_out: int = 1
     validation_from: float = 0.0
     test_from: float = 0.0
@@ -176,6 +111,8 @@ class InteractionOptions:
             self._number_rules(),
             self._recency_rules(),
             self._split_rules(),
+            self._label_rules(),
+            self._impression_rules(),
         ):
             for rule, broken in rules:
                 if broken:
@@ -189,7 +126,7 @@ class InteractionOptions:
         yield f"user, item, value, time: '{''.join(twice[:1])}' is named twice", bool(twice)
         layout = f"layout '{self.layout.value}'"
         yield from self._movielens_rules(layout)
-        named = self.layout in (Layout.CSV, Layout.PARQUET)
+        named = self.layout in TABLES
         for setting, found in (("value", self.value), ("time", self.time)):
             rule = f"{setting}: {layout} knows its columns itself, found '{found}'"
             yield rule, bool(found) and not named
@@ -197,19 +134,27 @@ class InteractionOptions:
         yield f"delimiter: found '{self.delimiter}', expected one character", not one
         for setting, broken in (
             ("min_value", self.min_value is not None),
-            ("labels = 'graded'", self.labels is Labels.GRADED),
+            (f"labels = '{self.labels.value}'", self.labels is not Labels.IMPLICIT),
         ):
             yield f"{setting}: needs 'value', the column of values", broken and not self.has_value
 
     def _movielens_rules(self, layout: str) -> Iterator[tuple[str, bool]]:
+        sides = self.side_layout
+        if self.sides is not None:
+            rule = f"sides: found '{sides.value}', expected csv, parquet or a layout of MovieLens"
+            yield rule, sides not in TABLES | MOVIELENS
+        if self.layout not in MOVIELENS and sides in MOVIELENS:
+            columns = f"sides: '{sides.value}' calls its columns 'user_id' and 'movie_id'"
+            found = (self.user, self.item)
+            yield f"{columns}, found {found}", found != ("user_id", "movie_id")
+        without = sides is Layout.ML_CSV and bool(self.users)
+        yield f"users: layout '{sides.value}' has no file of users, found '{self.users}'", without
         if self.layout not in MOVIELENS:
             return
         columns = f"{layout} calls its columns 'user_id' and 'movie_id'"
         yield f"user: {columns}, found '{self.user}'", self.user != "user_id"
         renamed = self.item not in ("item_id", "movie_id")
         yield f"item: {columns}, found '{self.item}'", renamed
-        without = self.layout is Layout.ML_CSV and bool(self.users)
-        yield f"users: {layout} has no file of users, found '{self.users}'", without
 
     def _number_rules(self) -> Iterator[tuple[str, bool]]:
         for setting, found, least in (
@@ -255,6 +200,35 @@ class InteractionOptions:
         listed = self.catalogue is CatalogueOf.ITEMS
         yield "catalogue = 'items': needs 'items', the file of items", listed and not self.items
 
+    def _label_rules(self) -> Iterator[tuple[str, bool]]:
+        low, high = self.negative_to, self.positive_from
+        bounds = low is not None and high is not None
+        wanted = self.labels is Labels.THRESHOLD
+        together = "positive_from, negative_to: both are needed for labels = 'threshold'"
+        yield f"{together}, and for none else", wanted != bounds or (low is None) != (high is None)
+        if low is None or high is None:
+            return
+        finite = math.isfinite(low) and math.isfinite(high)
+        order = f"negative_to must be below positive_from, found {low} and {high}"
+        yield order, not (finite and low < high)
+
+    def _impression_rules(self) -> Iterator[tuple[str, bool]]:
+        wanted = self.split is SplitRule.IMPRESSION
+        without = "labels = 'threshold' are for split = 'impression'; a list is made of positives"
+        yield without, self.labels is Labels.THRESHOLD and not wanted
+        yield "user_features is for split = 'impression'", bool(self.user_features) and not wanted
+        if not wanted:
+            return
+        for setting in ("held_out", "recency", "candidates", "candidate_kind", "candidates_file"):
+            default = type(self).__dataclass_fields__[setting].default
+            broken = vars(self)[setting] != default
+            yield f"{setting}: split = 'impression' makes no lists; leave it out", broken
+
+    @property
+    def side_layout(self) -> Layout:
+        """How the files of users and items are written."""
+        return self.sides or self.layout
+
     @property
     def user_column(self) -> str:
         """The name of the column, and of the feature, of user ids."""
@@ -268,9 +242,9 @@ class InteractionOptions:
     @property
     def has_value(self) -> bool:
         """Whether the log has values."""
-        return self.layout not in (Layout.CSV, Layout.PARQUET) or bool(self.value)
+        return self.layout not in TABLES or bool(self.value)
 
     @property
     def has_time(self) -> bool:
         """Whether the log has times; the lines of the NCF layout may lack them."""
-        return self.layout not in (Layout.CSV, Layout.PARQUET) or bool(self.time)
+        return self.layout not in TABLES or bool(self.time)

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data.interactions.kinds import Layout
 from data.interactions.log import SCHEMA
-from data.interactions.options import Layout
 from data.readers import files
 from data.readers.options import Refusal
 from data.readers.options import shown

@@ -14,9 +14,9 @@ import numpy as np
 
 from data import hashing
 from data.interactions.filters import Refuse
+from data.interactions.kinds import ShortUsers
+from data.interactions.kinds import SplitRule
 from data.interactions.options import InteractionOptions
-from data.interactions.options import ShortUsers
-from data.interactions.options import SplitRule
 from data.interactions.shard import Shard
 from data.policies import Count
 
@@ -119,10 +119,25 @@ def _by_user(
     return part, np.where(of_user == Part.TRAIN, 0, options.held_out)
 
 
+def _by_impression(
+    shard: Shard, options: InteractionOptions, given: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """A share of all interactions each, by the hash of user, item and seed."""
+    del given  # As above.
+    users = hashing.seeds(shard.users.to_pylist(), b"%d:user:" % options.seed)
+    items = hashing.seeds(shard.items.to_pylist(), b"%d:item:" % options.seed)
+    place = 100 * hashing.uniform(hashing.mix(users[shard.user] ^ hashing.mix(items[shard.item])))
+    bounds = [options.validation_share, options.validation_share + options.test_share]
+    parts = np.array([Part.VALIDATION, Part.TEST, Part.TRAIN], dtype=np.int8)
+    part = parts[np.searchsorted(bounds, place, side="right")]
+    return part, np.zeros(len(shard.users), dtype=np.int64)
+
+
 RULES: Mapping[SplitRule, Rule] = {
     SplitRule.LEAVE_LAST_OUT: _last_out,
     SplitRule.TIME: _by_time,
     SplitRule.USER: _by_user,
+    SplitRule.IMPRESSION: _by_impression,
 }
 
 

@@ -18,7 +18,7 @@ from data.interactions import cells
 from data.interactions import lines
 from data.interactions import movielens
 from data.interactions import sources
-from data.interactions.options import MOVIELENS
+from data.interactions.kinds import MOVIELENS
 from data.interactions.options import InteractionOptions
 from data.readers import columns
 from data.readers import files
@@ -104,9 +104,9 @@ def read_users(
     Raises:
       InputError: The file cannot be read, is written in another way or lacks a column.
     """
-    if options.layout in MOVIELENS:
-        _require(path, features, movielens.USERS[options.layout])
-        rows = movielens.users(path, options.layout, refuse)
+    if options.side_layout in MOVIELENS:
+        _require(path, features, movielens.USERS[options.side_layout])
+        rows = movielens.users(path, options.side_layout, refuse)
         return _table(path, rows, options.user_column, "line", features, refuse)
     return _generic(path, options, options.user_column, features, refuse)
 
@@ -119,11 +119,11 @@ def read_items(
     MovieLens' genres are as many as the feature is wide, the first ones; a movie with fewer is
     padded.
     """
-    if options.layout in MOVIELENS:
+    if options.side_layout in MOVIELENS:
         _require(path, features, movielens.ITEMS)
         widths = {feature.name: feature.width for feature in features}
-        rows = movielens.items(path, options.layout, refuse, genres=widths.get("genres", 1))
-        unit = movielens.UNITS[options.layout]
+        rows = movielens.items(path, options.side_layout, refuse, genres=widths.get("genres", 1))
+        unit = movielens.UNITS[options.side_layout]
         return _table(path, rows, options.item_column, unit, features, refuse)
     return _generic(path, options, options.item_column, features, refuse)
 
