@@ -1,5 +1,8 @@
 """Embedding tables without a vocabulary: rows come with the keys that training meets."""
 
+from models.sparse.checkpoint import TableSaver
+from models.sparse.export import FrozenTable
+from models.sparse.export import frozen
 from models.sparse.layer import SparseEmbedding
 from models.sparse.lookup import Combiner
 from models.sparse.lookup import sparse_lookup
@@ -18,6 +21,7 @@ from models.sparse.table import create_table
 
 __all__ = [
     "Combiner",
+    "FrozenTable",
     "Full",
     "KeyType",
     "Maintenance",
@@ -26,9 +30,11 @@ __all__ = [
     "SparseTable",
     "Start",
     "TableConfig",
+    "TableSaver",
     "Usage",
     "create_table",
     "evict",
+    "frozen",
     "grow",
     "maintain",
     "sparse_lookup",

@@ -60,7 +60,7 @@ def evict(table: SparseTable, optimizer: Optimizer | None) -> int:
     horizon = int(table.clock) - table.config.evict_after
     keys, values = table.pending.export()
     table.pending.remove(tf.boolean_mask(keys, values // TIME < horizon))
-    return _evict(table, _last_used(table) < horizon, optimizer)
+    return evict_rows(table, _last_used(table) < horizon, optimizer)
 
 
 def evict_oldest(table: SparseTable, number: int, optimizer: Optimizer | None) -> int:
@@ -72,7 +72,7 @@ def evict_oldest(table: SparseTable, number: int, optimizer: Optimizer | None) -
     order = np.lexsort((keys, _last_used(table)))
     gone = np.zeros(len(keys), bool)
     gone[order[:number]] = True
-    return _evict(table, gone, optimizer)
+    return evict_rows(table, gone, optimizer)
 
 
 def grow(table: SparseTable, number: int, optimizer: Optimizer | None) -> None:
@@ -104,7 +104,7 @@ def _last_used(table: SparseTable) -> np.ndarray:
     return used
 
 
-def _evict(table: SparseTable, gone: np.ndarray, optimizer: Optimizer | None) -> int:
+def evict_rows(table: SparseTable, gone: np.ndarray, optimizer: Optimizer | None) -> int:
     """Takes rows out; the last ones move into the holes, and their slots with them."""
     if not gone.any():
         return 0

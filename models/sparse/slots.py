@@ -32,7 +32,7 @@ def slots_of(table: SparseTable, optimizer: tf.keras.optimizers.Optimizer | None
         for variable in () if optimizer is None else optimizer.variables:
             name = variable.name.removesuffix(f"/{part.name}")
             if name != variable.name and _per_row(variable, part):
-                found.setdefault(name, []).append(variable)
+                found.setdefault(name.rpartition("/")[2], []).append(variable)
     for name, variables in found.items():
         if len(variables) != len(table.rows.parts):
             raise InputError(

@@ -1,0 +1,197 @@
+"""Full and incremental checkpoints of sparse tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from data.errors import InputError
+from models.sparse.contents import Owner
+from models.sparse.contents import Piece
+from models.sparse.maintenance import Optimizer
+from models.sparse.optimizer import RowOptimizer
+from models.sparse.table import SparseTable
+
+MANIFEST = "tables.json"
+UNKNOWN_ROW = "unknown"
+PENDING = "pending"
+STATE = "state"
+VARIABLES = "variables"
+
+
+class TableSaver:
+    """Saves tables, the slots of their rows, and what else a training needs to go on.
+
+    A full checkpoint holds all rows; an incremental one those that were looked up in training since
+    the checkpoint before, and the keys that were evicted. Both are by key: a table of another
+    capacity can take them. One exists once the manifest names it, so that a training killed while
+    it saves loses nothing but that checkpoint. A full one replaces all before it.
+
+    `tf.train.Checkpoint`, and so Keras's own ways to save, holds tables as well: always in full and
+    for the same capacity.
+
+    Args:
+      directory: Where checkpoints go, any place that TensorFlow can write.
+      tables: The tables.
+      optimizer: The optimizer of their rows, built.
+      variables: Further variables, such as all of the model; those of rows are passed over.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        tables: Sequence[SparseTable],
+        optimizer: Optimizer | None = None,
+        variables: Sequence[tf.Variable] = (),
+    ) -> None:
+        self._directory = PurePosixPath(directory)
+        self._owners = {table.config.name: Owner(table, optimizer) for table in tables}
+        self._optimizer = optimizer
+        self._others = _others(self._owners, optimizer, variables)
+        self._saved: dict[str, tuple[np.ndarray, int]] = {}  # keys, and time, of the last one
+        tf.io.gfile.makedirs(str(directory))
+
+    def save(self, *, full: bool) -> str:
+        """Writes a checkpoint and returns its name; the first one is full in any case.
+
+        Raises:
+          InputError: It is to be incremental, and the optimizer changes rows without a lookup.
+        """
+        entries = self._manifest()
+        full = full or set(self._saved) != set(self._owners)
+        if not full and not _rowwise(self._optimizer):
+            raise InputError(
+                "an incremental checkpoint needs an optimizer that changes only rows that were"
+                " looked up: RowOptimizer, or Adagrad or SGD without momentum, decay and averages;"
+                f" found {type(self._optimizer).__name__}"
+            )
+        number = entries[-1]["number"] + 1 if entries else 0
+        name = f"{number:06d}-{'full' if full else 'part'}"
+        if tf.io.gfile.exists(self._path(name)):  # of a training that was killed
+            tf.io.gfile.rmtree(self._path(name))
+        tf.io.gfile.makedirs(self._path(name))
+        pieces = {table: self._save(name, table, full=full) for table in self._owners}
+        if self._others:
+            _write(self._path(name, VARIABLES), self._others)
+        entry = {"number": number, "name": name, "full": full, "pieces": pieces}
+        self._write_manifest([entry] if full else [*entries, entry])
+        for table in self._owners:
+            self._note(table)
+        for old in entries if full else ():
+            tf.io.gfile.rmtree(self._path(old["name"]))
+        return name
+
+    def restore(self) -> bool:
+        """Puts all into the state of the last checkpoint; returns whether there was one."""
+        entries = self._manifest()
+        for name, owner in self._owners.items() if entries else ():
+            owner.drop(owner.table.contents()[0])
+            for entry in entries:
+                self._restore(entry, name, last=entry is entries[-1])
+            self._note(name)
+        if entries and self._others:
+            found = _read(self._path(entries[-1]["name"], VARIABLES))
+            for name, variable in self._others.items():
+                variable.assign(found[name])
+        return bool(entries)
+
+    def _save(self, name: str, table: str, *, full: bool) -> int:
+        owner = self._owners[table]
+        before, since = self._saved.get(table, (np.zeros(0, np.int64), 0))
+        keys = owner.table.contents()[0]
+        number = -1
+        for number, piece in enumerate(owner.pieces(0 if full else since)):
+            _write(self._path(name, table, str(number)), piece)
+        _write(self._path(name, table, UNKNOWN_ROW), owner.unknown())
+        waiting, values = owner.table.pending.export()
+        _write(self._path(name, table, PENDING), {"keys": waiting, "values": values})
+        gone = np.setdiff1d(before, keys, assume_unique=True)
+        clock, counts = owner.table.clock, owner.table.counts
+        state = {"evicted": tf.constant(gone), "clock": clock, "counts": counts}
+        _write(self._path(name, table, STATE), state)
+        return number + 1
+
+    def _restore(self, entry: dict[str, Any], table: str, *, last: bool) -> None:
+        owner, name = self._owners[table], entry["name"]
+        if table not in entry["pieces"]:
+            known = ", ".join(entry["pieces"])
+            raise InputError(f"{self._path(name)}: found tables {known}, expected '{table}'")
+        state = _read(self._path(name, table, STATE))
+        owner.drop(state["evicted"].numpy())
+        for number in range(entry["pieces"][table]):
+            owner.put(_read(self._path(name, table, str(number))))
+        if not last:
+            return
+        owner.put_unknown(_read(self._path(name, table, UNKNOWN_ROW)))
+        pending = _read(self._path(name, table, PENDING))
+        owner.table.pending.remove(owner.table.pending.export()[0])
+        owner.table.pending.insert(pending["keys"], pending["values"])
+        owner.table.clock.assign(state["clock"])
+        owner.table.counts.assign(state["counts"])
+
+    def _note(self, table: str) -> None:
+        own = self._owners[table].table
+        self._saved[table] = own.contents()[0], int(own.clock)
+
+    def _path(self, *names: str) -> str:
+        return str(self._directory.joinpath(*names))
+
+    def _manifest(self) -> list[dict[str, Any]]:
+        if not tf.io.gfile.exists(self._path(MANIFEST)):
+            return []
+        with tf.io.gfile.GFile(self._path(MANIFEST)) as file:
+            entries: list[dict[str, Any]] = json.load(file)
+        return entries
+
+    def _write_manifest(self, entries: Sequence[dict[str, Any]]) -> None:
+        with tf.io.gfile.GFile(self._path(MANIFEST + ".new"), "w") as file:
+            json.dump(entries, file, indent=1)
+        tf.io.gfile.rename(self._path(MANIFEST + ".new"), self._path(MANIFEST), overwrite=True)
+
+
+def _others(
+    owners: dict[str, Owner], optimizer: Optimizer | None, variables: Sequence[tf.Variable]
+) -> dict[str, tf.Variable]:
+    """Returns the variables that belong to no table, each once and under a name of its own."""
+    taken = set()
+    for owner in owners.values():
+        taken |= {variable.ref() for parts in owner.parts().values() for variable in parts}
+        taken |= {variable.ref() for variable in owner.table.variables}
+    given = [*variables, *(optimizer.variables if optimizer else ())]
+    free = {variable.ref(): variable for variable in given if variable.ref() not in taken}
+    return {f"{i:05d}/{v.name}": v for i, v in enumerate(free.values())}
+
+
+def _rowwise(optimizer: Optimizer | None) -> bool:
+    if optimizer is None:
+        return True
+    config = optimizer.get_config()
+    if config.get("weight_decay") or config.get("use_ema") or config.get("momentum"):
+        return False
+    known = (RowOptimizer, tf.keras.optimizers.Adagrad, tf.keras.optimizers.SGD)
+    return isinstance(optimizer, known)
+
+
+def _write(prefix: str, tensors: Piece) -> None:
+    tf.raw_ops.SaveV2(
+        prefix=prefix,
+        tensor_names=list(tensors),
+        shape_and_slices=[""] * len(tensors),
+        tensors=[tf.convert_to_tensor(tensor) for tensor in tensors.values()],
+    )
+
+
+def _read(prefix: str) -> Piece:
+    return dict(_tensors(prefix))
+
+
+def _tensors(prefix: str) -> Iterator[tuple[str, tf.Tensor]]:
+    reader = tf.train.load_checkpoint(prefix)
+    for name in reader.get_variable_to_shape_map():
+        yield name, tf.constant(reader.get_tensor(name))
