@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 
+from components.metrics import TABLE
 from models import metrics as metrics_lib
 
 DIFFERENCE = "{}_diff"
@@ -42,6 +43,17 @@ def slices(uri: str) -> list[Slice]:
 def overall(slices_of_model: list[Slice]) -> Slice:
     """Returns the slice of all lists together."""
     return next(found for found in slices_of_model if not found.key)
+
+
+def calibration(found: Slice) -> list[tuple[float, float, float]]:
+    """Returns the calibration table of a slice; empty where there is none.
+
+    Each bucket has its share of the documents, their mean score and their mean label.
+    """
+    if TABLE[0][0] not in found.values:
+        return []
+    rows = [(found.values[share], found.values[s], found.values[y]) for share, s, y in TABLE]
+    return [row for row in rows if row[0] > 0]
 
 
 def overall_baseline(uri: str) -> Slice | None:

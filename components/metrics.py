@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import json
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -19,16 +20,26 @@ from tensorflow_model_analysis.metrics import metric_types
 from data import plain
 from models.metrics import DOCUMENT
 from models.metrics import Gathered
+from models.metrics import Kind
 from models.metrics import Metric
 from models.metrics import MetricContract
 from models.metrics import evaluate
 from models.metrics import parse_metric
+from models.metrics.documents import BUCKETS
 from models.metrics.full import as_lists
 from models.recommend import RANKS
 from models.serving import SCORES
 
 Sums = np.ndarray
 """`[2, n]` float64, for metrics over lists: sums of values times weights, and of weights."""
+
+
+COLUMNS = ("share", "score", "label")
+"""Of the calibration table: a bucket's share of the documents, its mean score and mean label."""
+TABLE = tuple(
+    tuple(f"calibration_{column}/{i}" for column in COLUMNS) for i in range(1, BUCKETS + 1)
+)
+"""What the numbers of that table are called, bucket by bucket."""
 
 
 class RankingMetrics(metric_types.Metric):
@@ -58,7 +69,7 @@ def _computations(
     for model in model_names or [""]:
         keys = [
             metric_types.MetricKey(name=metric, model_name=model, example_weighted=None)
-            for metric in names
+            for metric in Metrics(tuple(names), contract).output
         ]
         per_list = PerList(tuple(names), contract, model)
         mean = Mean(keys, Metrics(tuple(names), contract))
@@ -94,6 +105,16 @@ class Metrics:
     def by_document(self) -> tuple[Metric, ...]:
         """Those over documents."""
         return tuple(metric for metric in self.all if metric.kind in DOCUMENT)
+
+    @functools.cached_property
+    def calibrated(self) -> Metric | None:
+        """The calibration error whose table is wanted as well."""
+        return next((m for m in self.all if m.kind is Kind.CALIBRATION_ERROR), None)
+
+    @property
+    def output(self) -> list[str]:
+        """The names of all numbers: of the metrics and of the calibration table."""
+        return [*self.names, *(itertools.chain(*TABLE) if self.calibrated else ())]
 
     @functools.cached_property
     def conventions(self) -> MetricContract:
@@ -231,4 +252,8 @@ class Mean(beam.CombineFn):
         values = dict(zip(self._metrics.by_list, means.tolist(), strict=True))
         over_documents = accumulator.documents.values()
         values |= dict(zip(self._metrics.by_document, over_documents, strict=True))
-        return {key: values[m] for key, m in zip(self._keys, self._metrics.all, strict=True)}
+        found = [values[metric] for metric in self._metrics.all]
+        if calibrated := self._metrics.calibrated:
+            table = accumulator.documents.buckets(weighted=calibrated.weighted)
+            found += table.T.ravel().tolist()
+        return dict(zip(self._keys, found, strict=True))

@@ -18,6 +18,8 @@ from components.pusher import UNCHANGED
 from components.trainer import SUMMARY
 from data.readers import Format
 from models import registry
+from models.metrics import DOCUMENT
+from models.metrics import parse_metric
 from models.search import spell_value
 from pipeline import lineage
 from pipeline.config import Config
@@ -163,9 +165,12 @@ def _verdict(
     yield f"metrics over split '{config.examples.evaluation_split}' ({contract})\n{metrics}"
     if warning := evaluation.disagreement(candidate, config.evaluation.metrics):
         yield warning
+    if buckets := evaluation.calibration(overall):
+        yield table(["bucket of scores", "share", "mean score", "mean label"], _buckets(buckets))
     by_slice = [s for s in candidate if s.key]
     if by_slice:
-        yield table(["slice", *config.evaluation.thresholds], _slices(by_slice, config))
+        names = [name for name in config.evaluation.metrics if _by_slice(name, config)]
+        yield table(["slice", *names], _slices(by_slice, names))
     yield "\n".join(_decision(config, evaluated, found))
 
 
@@ -180,14 +185,24 @@ def _metrics(
         yield row
 
 
+def _buckets(buckets: Sequence[Sequence[float]]) -> Iterator[list[str]]:
+    for i, numbers in enumerate(buckets, start=1):
+        yield [str(i), *(f"{number:.4f}" for number in numbers)]
+
+
 def _interval(found: evaluation.Slice, name: str) -> str:
     return "{:.4f} .. {:.4f}".format(*found.bounds[name]) if name in found.bounds else ""
 
 
-def _slices(slices: list[evaluation.Slice], config: Config) -> Iterator[list[str]]:
+def _by_slice(name: str, config: Config) -> bool:
+    """Whether a metric is shown by slice: those of the gate, and all over documents."""
+    return name in config.evaluation.thresholds or parse_metric(name).kind in DOCUMENT
+
+
+def _slices(slices: list[evaluation.Slice], names: Sequence[str]) -> Iterator[list[str]]:
     for found in slices:
         key = ", ".join(f"{name}={value}" for name, value in found.key.items())
-        yield [key, *(f"{found.values[name]:.4f}" for name in config.evaluation.thresholds)]
+        yield [key, *(f"{found.values[name]:.4f}" for name in names)]
 
 
 def _decision(

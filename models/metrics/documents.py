@@ -89,6 +89,15 @@ class Gathered:
         for weighted, tallied in self._tallied.items():
             tallied.add(other._tallied[weighted].total())
 
+    def buckets(self, *, weighted: bool) -> np.ndarray:
+        """Returns the table behind a calibration error among the metrics, `[3, BUCKETS]`.
+
+        By bucket its share of the weight, the mean score and the mean of y; NaN where it is empty.
+        """
+        weight, score, positive = buckets(self._tallied[weighted].total())
+        known = np.where(weight > 0, weight, np.nan)
+        return np.stack([weight / max(weight.sum(), 1e-300), score / known, positive / known])
+
     def values(self) -> list[float]:
         """Returns the metrics of all documents so far."""
         totals = {weighted: tallied.total() for weighted, tallied in self._tallied.items()}

@@ -102,6 +102,22 @@ def test_a_row_counts_for_its_own_slices(slices: list[Slice]) -> None:
         assert values == pytest.approx(expected(kept), rel=1e-5), key
 
 
+def test_the_calibration_table_is_that_of_all_rows(slices: list[Slice]) -> None:
+    """Ten buckets of about 24 rows; the mean over buckets of what they are off is the error."""
+    found = evaluation.overall(slices)
+    table = np.array(evaluation.calibration(found))
+    raw = blocks().values
+    order = np.argsort(raw["price"][:, 0], kind="stable")
+    parts = np.array_split(order, np.cumsum(np.rint(table[:-1, 0] * sum(BLOCKS))).astype(int))
+    scores, clicks = tf.sigmoid(raw["price"]).numpy()[:, 0], raw["click"][:, 0]
+    expected = [[len(p) / sum(BLOCKS), scores[p].mean(), clicks[p].mean()] for p in parts]
+    np.testing.assert_allclose(table, expected, rtol=1e-5)
+    assert table[:, 0] == pytest.approx(0.1, abs=0.01)
+    error = (table[:, 0] * abs(table[:, 1] - table[:, 2])).sum()
+    assert found.values["calibration_error"] == pytest.approx(error)
+    assert evaluation.calibration(Slice({}, {"auc": 0.5}, {})) == []
+
+
 def test_less_loss_is_better(slices: list[Slice]) -> None:
     """The model at half the scale, blessed before, has the same order and another loss."""
     found = evaluation.overall(slices).values

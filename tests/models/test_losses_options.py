@@ -97,6 +97,13 @@ USELESS = {
         "option 'normalized' does nothing for pairwise_mse_loss with lambda_weight 'ndcg'; "
         "it is for lambda_weight dcg, yeti_dcg"
     ),
+    ("softmax_loss", LossOptions(probabilities=True)): (
+        "option 'probabilities' does nothing for softmax_loss; it is for sigmoid_cross_entropy_loss"
+    ),
+    ("sigmoid_cross_entropy_loss, softmax_loss", LossOptions(probabilities=True)): (
+        "option 'probabilities' needs sigmoid_cross_entropy_loss alone: of a sum, no score is a"
+        " probability"
+    ),
     ("softmax_loss", LossOptions(seed=1)): (
         "option 'seed' does nothing for softmax_loss; it is for coupled_rankdistil_loss, "
         "gumbel_approx_ndcg_loss, list_mle_loss, yeti_logistic_loss"

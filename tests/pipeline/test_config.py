@@ -116,3 +116,93 @@ def test_ids_and_popularity_are_single_values() -> None:
     ):
         features = {**tables["features"], "columns": columns}
         assert message(interactions(features=features)) == f"my.toml: feature {expected}"
+
+
+CLICKS: dict[str, Any] = {
+    "examples": {
+        "format": "csv",
+        "base": "clicks",
+        "splits": {"train": "a.csv", "validation": "b.csv", "test": "c.csv"},
+    },
+    "features": {"impressions": True, "columns": [{"name": "price"}, {"name": "age"}]},
+    "train": {
+        "loss": "sigmoid_cross_entropy_loss",
+        "loss_options": {"probabilities": True},
+        "metric": "log_loss",
+    },
+    "evaluation": {
+        "metrics": ["auc", "log_loss", "calibration"],
+        "slices": ["age"],
+        "thresholds": {"log_loss": {"at_most": 0.5, "max_loss": 0.01}},
+    },
+}
+
+
+def clicks(table: str, **changes: Any) -> dict[str, Any]:
+    """The tables of a log of clicks, one of them changed."""
+    return CLICKS | {table: CLICKS.get(table, {}) | changes}
+
+
+def test_impressions_are_learned_and_judged_row_by_row() -> None:
+    config = changed(CLICKS)
+    assert config.evaluation.slices == ("age",)
+    assert not config.train.higher_is_better
+    assert changed(clicks("train", list_size=1, jit_compile=True)).train.static
+
+
+KNOWN = "click_em_loss, mean_squared_loss, ordinal_loss, sigmoid_cross_entropy_loss"
+WRONG_CLICKS: dict[str, dict[str, Any]] = {
+    "model.family: 'attention' looks across the list, and impressions have none": (
+        {"model": {"family": "attention"}}
+    ),
+    (
+        "train.loss: 'softmax_loss' compares the documents of a list, and impressions have none;"
+        f" expected one of {KNOWN}"
+    ): {
+        "train": {"metric": "auc"},
+        "evaluation": {"metrics": ["auc"], "thresholds": {"auc": {"at_least": 0.5}}},
+    },
+    "train.list_size: an impression is a list of one document; expected 1, found 5": (
+        clicks("train", list_size=5)
+    ),
+    (
+        "train.metric: no epoch is best by 'calibration', which may be too high as well as too low"
+    ): clicks("train", metric="calibration"),
+    (
+        "evaluation.metrics: 'ndcg@5' compares the documents of a list, and impressions have none;"
+        " expected one of auc, log_loss, normalized_entropy, calibration, calibration_error, mse,"
+        " rmse"
+    ): clicks("evaluation", metrics=["log_loss", "ndcg@5"]),
+    (
+        "evaluation.metrics: 'log_loss' needs scores that are probabilities; set train.loss to"
+        " 'sigmoid_cross_entropy_loss' and train.loss_options.probabilities to true"
+    ): clicks("train", loss_options={}),
+    "evaluation.slices: 'aeg' is no feature. Did you mean 'age'?": (
+        clicks("evaluation", slices=["aeg"])
+    ),
+    (
+        "evaluation: thresholds: calibration may be too high as well as too low, so that it has no"
+        " 'max_loss'; set 'at_least' and 'at_most'"
+    ): clicks("evaluation", thresholds={"calibration": {"max_loss": 0.1}}),
+    (
+        "evaluation: thresholds: at least one 'at_least' ('at_most' for losses, errors and arp) is"
+        " needed; without it the first model would be blessed whatever it does"
+    ): clicks("evaluation", thresholds={"log_loss": {"at_least": 0.1}}),
+}
+
+
+@pytest.mark.parametrize("text", WRONG_CLICKS)
+def test_what_impressions_cannot_have(text: str) -> None:
+    assert message(CLICKS | WRONG_CLICKS[text]) == f"my.toml: {text}"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "gates"),
+    [({"at_least": 0.9}, False), ({"at_most": 1.1}, False), ({"at_least": 0.9, "at_most": 1.1}, 1)],
+)
+def test_calibration_is_bounded_on_both_sides(bounds: dict[str, float], gates: bool) -> None:
+    tables = clicks("evaluation", thresholds={"calibration": bounds})
+    if gates:
+        assert changed(tables).evaluation.thresholds["calibration"].at_least == 0.9
+    else:
+        assert "at least one 'at_least'" in message(tables)
