@@ -13,6 +13,7 @@ def test_there_is_one_for_each_data_set() -> None:
     assert NAMES == [
         "lightgbm-lambdarank",
         "ml-100k",
+        "ml-1m",
         "mq2008",
         "mslr-web30k-sample",
         "ncf-ml-1m-mf",
