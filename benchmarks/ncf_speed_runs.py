@@ -123,7 +123,7 @@ def our_quality(settings: Settings, folder: Path) -> Figures:
         settings, settings.batch_size, settings.learning_rate, settings.most_epochs
     )
     config = dataclasses.replace(config, ema=settings.ema, stop_at=settings.hit_rate)
-    found = trained(settings, folder, config)
+    found = trained(settings, folder, config, settings.regularization)
     examples = config.batch_size * (1 + setup.NEGATIVES)
     return {"wanted": settings.hit_rate, "examples": examples, **found, "cpu": found["ends"]}
 
@@ -134,7 +134,9 @@ def memory(settings: Settings, folder: Path) -> Figures:
     return trained(settings, folder, config)
 
 
-def trained(settings: Settings, folder: Path, config: TrainConfig) -> Figures:
+def trained(
+    settings: Settings, folder: Path, config: TrainConfig, regularization: float = 0.0
+) -> Figures:
     """Trains ours; returns the CPU seconds at which each validation begins and ends."""
     started, begins, ends, rates = cpu(), list[float](), list[float](), list[float]()
 
@@ -151,7 +153,7 @@ def trained(settings: Settings, folder: Path, config: TrainConfig) -> Figures:
         return run
 
     with mock.patch.object(job, "validator", noting):
-        job.run(training_job(settings, folder, config))
+        job.run(training_job(settings, folder, config, regularization))
     return {"rates": rates, "begins": begins, "ends": ends, "peak": peak_memory()}
 
 
@@ -173,10 +175,17 @@ def train_config(
     )
 
 
-def training_job(settings: Settings, folder: Path, config: TrainConfig) -> job.TrainingJob:
+def training_job(
+    settings: Settings, folder: Path, config: TrainConfig, regularization: float = 0.0
+) -> job.TrainingJob:
     """Returns what the Trainer node would run on these lists."""
     family = registry.family("neumf")
-    network = family.config(num_factors=setup.FACTORS, layers=setup.LAYERS)
+    network = family.config(
+        num_factors=setup.FACTORS,
+        layers=setup.LAYERS,
+        mf_regularization=regularization,
+        mlp_regularization=(regularization, *(0.0 for _ in setup.LAYERS[1:])),
+    )
     state = folder / f"state-{settings.seed}-{config.batch_size}-{config.epochs}"
     return job.TrainingJob(
         train_files=(str(folder / "train.gz"),),

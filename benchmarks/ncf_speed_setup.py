@@ -48,6 +48,7 @@ class Settings:
       batch_size: Our best number of positives in a step.
       learning_rate: Adam's at that number.
       ema: The momentum of the average of the weights there.
+      regularization: Of the vectors of both parts there.
       copies: How often there are all users.
       held_out: Whether each user's last training item and drawn candidates take the place of the
         test's, for choosing the settings above.
@@ -61,6 +62,7 @@ class Settings:
     batch_size: int = 819
     learning_rate: float = 5e-3
     ema: float = 0.999
+    regularization: float = 0.003
     copies: int = 1
     held_out: bool = False
     seed: int = 1
