@@ -15,8 +15,9 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import extractors as extractors_lib
 
-PART = 64
-"""The most rows of a part: confidence intervals come of drawing parts anew."""
+LEAST, PARTS = 16, 32
+"""Confidence intervals come of drawing parts anew: of one block at least so many parts, unless they
+had fewer rows than the least."""
 _SLICER = "ExtractSliceKeys"
 _BY_ROW = (tfma.LABELS_KEY, tfma.PREDICTIONS_KEY, tfma.EXAMPLE_WEIGHTS_KEY)
 
@@ -46,9 +47,10 @@ def divided(extracts: Mapping[str, Any], slices: tuple[str, ...]) -> Iterator[di
     """
     labels = next(_arrays(extracts[tfma.LABELS_KEY]))
     size = int(np.flatnonzero(labels >= 0).max(initial=-1)) + 1
+    most = max(LEAST, size // PARTS)
     for rows, values in _alike(extracts[tfma.FEATURES_KEY], size, slices):
-        for start in range(0, len(rows), PART):
-            part = rows[start : start + PART]
+        for start in range(0, len(rows), most):
+            part = rows[start : start + most]
             found = {key: _taken(extracts[key], part) for key in _BY_ROW if key in extracts}
             yield {tfma.FEATURES_KEY: values, **found}
 
