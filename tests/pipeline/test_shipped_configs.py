@@ -11,9 +11,11 @@ NAMES = sorted(decode.shipped())
 
 def test_there_is_one_for_each_data_set() -> None:
     assert NAMES == [
+        "criteo",
         "lightgbm-lambdarank",
         "ml-100k",
         "ml-1m",
+        "ml-1m-dcn",
         "mq2008",
         "mslr-web30k-sample",
         "ncf-ml-1m-mf",
