@@ -96,9 +96,7 @@ class TableSaver:
                 self._restore(entry, name, last=entry is entries[-1])
             self._note(name)
         if entries and self._others:
-            found = _read(self._path(entries[-1]["name"], VARIABLES))
-            for name, variable in self._others.items():
-                variable.assign(found[name])
+            self._restore_others(self._path(entries[-1]["name"], VARIABLES))
         return bool(entries)
 
     def _save(self, name: str, table: str, *, full: bool) -> int:
@@ -132,12 +130,26 @@ class TableSaver:
         pending = _read(self._path(name, table, PENDING))
         owner.table.pending.remove(owner.table.pending.export()[0])
         owner.table.pending.insert(pending["keys"], pending["values"])
-        owner.table.clock.assign(state["clock"])
-        owner.table.counts.assign(state["counts"])
+        with owner.table.strategy.scope():
+            owner.table.clock.assign(state["clock"])
+            owner.table.counts.assign(state["counts"])
+
+    def _restore_others(self, path: str) -> None:
+        found = _read(path) if tf.io.gfile.exists(f"{path}.index") else {}
+        for name, variable in self._others.items():
+            shape = found[name].shape if name in found else None
+            if shape != variable.shape:
+                raise InputError(
+                    f"{path}: {name}: found shape {shape}, expected {variable.shape}, that of"
+                    f" '{variable.name}'"
+                )
+        with next(iter(self._owners.values())).table.strategy.scope():
+            for name, variable in self._others.items():
+                variable.assign(found[name])
 
     def _note(self, table: str) -> None:
         own = self._owners[table].table
-        self._saved[table] = own.contents()[0], int(own.clock)
+        self._saved[table] = own.contents()[0], own.time
 
     def _path(self, *names: str) -> str:
         return str(self._directory.joinpath(*names))
@@ -163,9 +175,13 @@ def _others(
     for owner in owners.values():
         taken |= {variable.ref() for parts in owner.parts().values() for variable in parts}
         taken |= {variable.ref() for variable in owner.table.variables}
-    given = [*variables, *(optimizer.variables if optimizer else ())]
-    free = {variable.ref(): variable for variable in given if variable.ref() not in taken}
-    return {f"{i:05d}/{v.name}": v for i, v in enumerate(free.values())}
+    named: dict[str, tf.Variable] = {}
+    # By number: Keras names an optimizer's variables by where they were made, which may differ.
+    of_optimizer = optimizer.variables if optimizer else ()
+    for group, given in (("weight", variables), ("optimizer", of_optimizer)):
+        rest = {v.ref(): v for v in given if v.ref() not in taken}
+        named |= {f"{group}/{number}": v for number, v in enumerate(rest.values())}
+    return named
 
 
 def _rowwise(optimizer: Optimizer | None) -> bool:

@@ -57,7 +57,7 @@ def evict(table: SparseTable, optimizer: Optimizer | None) -> int:
 
     Keys that wait for a row are forgotten by the same rule.
     """
-    horizon = int(table.clock) - table.config.evict_after
+    horizon = table.time - table.config.evict_after
     keys, values = table.pending.export()
     table.pending.remove(tf.boolean_mask(keys, values // TIME < horizon))
     return evict_rows(table, _last_used(table) < horizon, optimizer)

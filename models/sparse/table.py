@@ -31,6 +31,13 @@ from models.sparse.settings import Usage
 TIME = MOST_COUNTED + 1
 """A pending key's value is its count plus the time it was seen last times this."""
 
+UNFIT = (
+    tf.distribute.ParameterServerStrategy,
+    tf.distribute.experimental.ParameterServerStrategy,
+    tf.distribute.TPUStrategy,
+)
+"""Strategies whose replicas are not in step, or cannot look keys up."""
+
 
 class SparseTable(tf.Module):
     """An embedding table without a vocabulary.
@@ -76,6 +83,11 @@ class SparseTable(tf.Module):
     def capacity(self) -> int:
         """The rows there are for keys now."""
         return int(tf.shape(self.last_used)[0]) - RESERVED
+
+    @property
+    def time(self) -> int:
+        """The time of the last training lookup on the table's clock."""
+        return int(tf.convert_to_tensor(self.clock))
 
     @property
     def size(self) -> int:
@@ -211,12 +223,16 @@ class SparseTable(tf.Module):
             self.index.insert(self.keys(tf.constant([self.config.padding])), tf.constant([PADDING]))
 
     def _check_strategy(self) -> None:
-        wrong = (tf.distribute.ParameterServerStrategy, tf.distribute.TPUStrategy)
-        if isinstance(self.strategy, (*wrong, tf.distribute.experimental.ParameterServerStrategy)):
+        config, kind = self.config, type(self.strategy).__name__
+        if isinstance(self.strategy, UNFIT):
             raise InputError(
-                f"table '{self.config.name}': sparse tables do not train under"
-                f" {type(self.strategy).__name__}, whose replicas are not in step on one host;"
-                " use a mirrored strategy"
+                f"table '{config.name}': sparse tables do not train under {kind}; use no strategy,"
+                " MirroredStrategy or MultiWorkerMirroredStrategy"
+            )
+        if config.host_vocabulary_size and self.strategy.num_replicas_in_sync > 1:
+            raise InputError(
+                f"table '{config.name}': host_vocabulary_size must be 0 where several replicas"
+                f" train, found {config.host_vocabulary_size}"
             )
 
 

@@ -166,6 +166,12 @@ def _other_rule(folder: Path) -> None:
     Training(rule="adagrad").saver(folder).restore()
 
 
+def _other_weight(folder: Path) -> None:
+    training = Training()
+    training.weight = tf.Variable([1.0, 2.0], name="vector")
+    training.saver(folder).restore()
+
+
 def _dense(folder: Path) -> None:
     table = create_table("t", 2)
     optimizer = tf.keras.optimizers.Adam()
@@ -183,6 +189,10 @@ def _dense(folder: Path) -> None:
             _other_rule,
             "table 't': found slot/m of 2, slot/v of 2, weights of 2 to restore, expected"
             " slot/accumulator of 2, weights of 2",
+        ),
+        (
+            _other_weight,
+            "{}/000000-full/variables: weight/0: found shape (), expected (2,), that of 'vector:0'",
         ),
         (
             _dense,
