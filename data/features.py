@@ -12,6 +12,8 @@ import enum
 import functools
 from collections.abc import Iterator
 
+from data.embedding import EmbeddingSettings
+from data.embedding import check_shared
 from data.errors import InputError
 
 
@@ -54,15 +56,6 @@ class Transform(str, enum.Enum):
     """The integer itself, from 0 to `size - 1`."""
 
 
-class Combiner(str, enum.Enum):
-    """What the vectors of several ids become; a missing id counts for nothing."""
-
-    MEAN = "mean"
-    SUM = "sum"
-    SQRTN = "sqrtn"
-    """Their sum, divided by the square root of their number."""
-
-
 CATEGORICAL = frozenset(
     {Transform.BUCKETIZE, Transform.VOCABULARY, Transform.HASH, Transform.INTEGER}
 )
@@ -80,7 +73,7 @@ UNLABELLED = -1.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Feature:
+class Feature(EmbeddingSettings):
     """One column of the raw lists, or a family of columns whose names share a prefix.
 
     Attributes:
@@ -91,7 +84,6 @@ class Feature:
       width: The number of values per document (or per list, for a context feature).
       transform: The steps from raw value to model input.
       default: The value that stands in for a missing one; without it the column is required.
-      embedding_dim: The length of an id's embedding vector.
       buckets: The number of quantile buckets (bucketize) or of hash buckets (hash).
       size: The number of ids (integer), or the largest vocabulary (0: no limit).
       min_count: A value needs so many occurrences to enter the vocabulary.
@@ -105,7 +97,6 @@ class Feature:
     width: int = 1
     transform: tuple[Transform, ...] = (Transform.IDENTITY,)
     default: float | int | str | None = None
-    embedding_dim: int = 8
     buckets: int = 0
     size: int = 0
     min_count: int = 1
@@ -119,6 +110,11 @@ class Feature:
     def _rules(self) -> Iterator[tuple[str, bool]]:
         yield from self._shape_rules()
         yield from self._transform_rules()
+        same = {Transform.HASH, Transform.INTEGER}
+        last = self.transform[-1:]
+        yield from self.embedding_rules(
+            ids=not CATEGORICAL.isdisjoint(last), stable=not same.isdisjoint(last)
+        )
 
     def _shape_rules(self) -> Iterator[tuple[str, bool]]:
         unnamed = not self.name or (self.members != "" and "" in tuple(self.members))
@@ -127,7 +123,6 @@ class Feature:
         yield "a name with '*' needs 'members'", ("*" in self.name) != bool(self.members)
         for setting, found, least in (
             ("width", self.width, 1),
-            ("embedding_dim", self.embedding_dim, 1),
             ("size", self.size, 0),
             ("min_count", self.min_count, 1),
             ("oov_buckets", self.oov_buckets, 0),
@@ -248,6 +243,7 @@ class FeatureSpec:
             raise InputError(f"'{taken[0]}' is a name of this project's own; rename the column")
         if not any(f.scope is Scope.DOCUMENT for f in self.features):
             raise InputError("at least one document feature is needed to rank documents")
+        check_shared((feature.name, feature) for feature in self.features)
         for rule, broken in self._impression_rules():
             if self.impressions and broken:
                 raise InputError(f"impressions: {rule}")

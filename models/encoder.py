@@ -10,7 +10,12 @@ from data.features import Feature
 from data.features import Scope
 from data.transformed import NUMERIC
 from data.transformed import TransformedSpec
+from models.embedding.combine import combine
+from models.embedding.fused import FusedTable
 from models.places import Places
+
+STDDEV = 0.03
+"""Of initial embeddings: that of Keras' uniform numbers from -0.05 to 0.05."""
 
 
 class DocumentEncoder(tf.keras.layers.Layer):
@@ -24,10 +29,22 @@ class DocumentEncoder(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self._columns = transformed.columns
         sizes = transformed.cardinalities
+        ids = [f for f in transformed.spec.features if f.categorical]
         self._tables = {
             f.name: tf.keras.layers.Embedding(sizes[f.name], f.embedding_dim, name=f"embedding_{i}")
-            for i, f in enumerate(f for f in transformed.spec.features if f.categorical)
+            for i, f in enumerate(ids)
+            if f.plain
         }
+        groups: dict[tuple[str, int], list[Feature]] = {}
+        for f in ids:
+            if not f.plain:
+                groups.setdefault((f.table or f" {f.name}", f.embedding_dim), []).append(f)
+        self._fused = {}
+        for i, ((_, dim), group) in enumerate(groups.items()):
+            table = FusedTable(
+                group, sizes, dim=dim, stddev=STDDEV, dense_rows=0, name=f"table_{i}"
+            )
+            self._fused.update({f.name: table for f in group})
         self.built = True  # it has no weights but the tables', however it is used
 
     def call(self, inputs: Mapping[str, tf.Tensor], places: Places) -> tf.Tensor:
@@ -60,7 +77,7 @@ class DocumentEncoder(tf.keras.layers.Layer):
     def _vectors(self, values: tf.Tensor, column: Feature) -> tf.Tensor:
         if column.name in NUMERIC.values():
             return tf.cast(values, self.compute_dtype)
-        # Several ids per row are averaged; id 0, a missing value, counts for nothing.
-        known = tf.cast(values > 0, self.compute_dtype)[..., tf.newaxis]
-        vectors = self._tables[column.name](values) * known
-        return tf.math.divide_no_nan(tf.reduce_sum(vectors, 1), tf.reduce_sum(known, 1))
+        if column.name in self._fused:
+            return self._fused[column.name]({column.name: values})[:, 0]
+        # Id 0, a missing value, counts for nothing.
+        return combine(self._tables[column.name](values), values > 0, column.combiner)

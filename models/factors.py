@@ -9,11 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from data.errors import InputError
 from data.features import Feature
 from data.features import Scope
 from data.transformed import NUMERIC
 from data.transformed import PAIR_WEIGHT
 from data.transformed import TransformedSpec
+from models.embedding.combine import combine
 from models.embedding.layer import EmbeddingLayer
 from models.places import Places
 from models.ranker import Inputs
@@ -85,7 +87,7 @@ def lookup(table: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
 class Factors(EmbeddingLayer):
     """The vectors of one scope: the sum of those of its columns, float32 at any precision.
 
-    An id is looked up, several of a column are averaged, and id 0, a missing value, counts for
+    An id is looked up, several of a column are combined, and id 0, a missing value, counts for
     nothing; numbers are multiplied by a matrix. Without any column all vectors are 1.
 
     In training it adds `sum over p of l_p mean(|v_p|^2)` to the loss, `v_p` being part `p` of the
@@ -102,6 +104,13 @@ class Factors(EmbeddingLayer):
     ) -> None:
         super().__init__(dtype=tf.float32, **kwargs)
         self.columns = [c.name for c in transformed.columns if c.scope is scope]
+        others = [c.name for c in transformed.columns if not c.plain]
+        if others:
+            raise InputError(
+                f"feature '{others[0]}': 'table' and 'lookup' are for other families than those of"
+                " matrix factorisation"
+            )
+        self._combiners = {c.name: c.combiner for c in transformed.columns}
         self._parts, self._width = list(parts), sum(part.width for part in parts)
         # Parameter servers send the rows that are asked for, not whole tables.
         servers = tf.distribute.ParameterServerStrategy
@@ -145,9 +154,8 @@ class Factors(EmbeddingLayer):
             return tf.cast(values, tf.float32) @ table
         if values.shape[1] == 1 and self._whole:
             return lookup(table, values[:, 0])
-        known = tf.cast(values > 0, tf.float32)[..., tf.newaxis]
         rows = lookup(table, values) if self._whole else tf.nn.embedding_lookup(table, values)
-        return tf.math.divide_no_nan(tf.reduce_sum(rows * known, 1), tf.reduce_sum(known, 1))
+        return combine(rows, values > 0, self._combiners[name])
 
     def _penalty(self, vectors: Sequence[tf.Tensor], weights: tf.Tensor) -> tf.Tensor:
         factors = [part.regularization for part in self._parts]

@@ -19,9 +19,10 @@ from models.ranker import Inputs
 class Fields(tf.keras.layers.Layer):
     """The numbers of a document and its context, and the vectors of their columns of ids.
 
-    Columns of one scope with vectors of one length share a `FusedTable`; those of the context are
-    looked up once a list. In training `embedding_regularization mean(sum over columns of |v|^2)`
-    is added to the loss, the mean being over the documents of the batch.
+    Columns of one scope with vectors of one length are in one `FusedTable`, and so are columns of
+    both that share a table; those of the context are looked up once a list. In training
+    `embedding_regularization mean(sum over columns of |v|^2)` is added to the loss, the mean being
+    over the documents of the batch.
 
     Args:
       transformed: The shapes of the columns.
@@ -36,12 +37,13 @@ class Fields(tf.keras.layers.Layer):
         self._regularization = config.embedding_regularization
         columns = transformed.columns
         self._numeric = [c for c in columns if c.name in NUMERIC.values()]
-        groups: dict[tuple[Scope, int], list[Feature]] = {}
+        groups: dict[tuple[Scope | None, int], list[Feature]] = {}
         for column in columns:
             if column not in self._numeric:
-                key = (column.scope, dim or column.embedding_dim)
-                groups.setdefault(key, []).append(column)
-        self._scopes = [scope for scope, _ in groups]
+                scopes = {c.scope for c in columns if column.table and c.table == column.table}
+                scope = None if len(scopes) > 1 else column.scope
+                groups.setdefault((scope, dim or column.embedding_dim), []).append(column)
+        self._scopes = {c.name: c.scope for c in columns}
         self._tables = [
             FusedTable(
                 group,
@@ -69,14 +71,20 @@ class Fields(tf.keras.layers.Layer):
             tf.cast(rows, self.compute_dtype) for rows in self._rows(self._numeric, inputs, places)
         ]
         vectors = []
-        for scope, table in zip(self._scopes, self._tables, strict=True):
-            if scope is Scope.DOCUMENT:
-                vectors.append(table({n: places.rows(inputs[n]) for n in table.columns}))
-            else:
-                vectors.append(places.spread(table({n: inputs[n] for n in table.columns})))
+        for table in self._tables:
+            names = {scope: self._of(table, scope) for scope in Scope}
+            if names[Scope.DOCUMENT]:
+                rows = {name: places.rows(inputs[name]) for name in names[Scope.DOCUMENT]}
+                vectors.append(table(rows))
+            if names[Scope.CONTEXT]:
+                lists = {name: inputs[name] for name in names[Scope.CONTEXT]}
+                vectors.append(places.spread(table(lists)))
         if training and self._regularization and vectors:
             self.add_loss(self._regularization * _mean_squares(vectors, places))
         return (tf.concat(numbers, axis=1) if numbers else None), vectors
+
+    def _of(self, table: FusedTable, scope: Scope) -> list[str]:
+        return [name for name in table.columns if self._scopes[name] is scope]
 
     def _rows(self, columns: Sequence[Feature], inputs: Inputs, places: Places) -> list[tf.Tensor]:
         return [

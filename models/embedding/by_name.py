@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import tensorflow as tf
 
-from data.features import Combiner
+from data.embedding import Combiner
 from models.embedding.combine import combine
 from models.embedding.combine import divided
 from models.embedding.layer import EmbeddingLayer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from data.features import Combiner
+from data.embedding import Combiner
 
 
 def combine(vectors: tf.Tensor, known: tf.Tensor, combiner: Combiner) -> tf.Tensor:

@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from collections.abc import Sequence
 
 import tensorflow as tf
 
+from data.embedding import Lookup
 from data.features import Feature
+from models.embedding.combine import combine
 from models.embedding.layer import EmbeddingLayer
-from models.factors import Normal
-from models.factors import Part
+from models.embedding.rows import lay_out
 from models.factors import lookup
+
+
+class Initial(tf.keras.initializers.Initializer):
+    """Normal numbers around 0, around 1 in rows that are factors of others; 0 in row 0.
+
+    Args:
+      stddev: Their standard deviation.
+      factors: The rows that are factors.
+    """
+
+    def __init__(self, stddev: float, factors: Sequence[range] = ()) -> None:
+        self._stddev, self._factors = stddev, factors
+
+    def __call__(
+        self, shape: Sequence[int], dtype: tf.DType | None = None, **shard: Sequence[int]
+    ) -> tf.Tensor:
+        """Returns the weights, or those of one shard of them."""
+        shape, offset = shard.get("partition_shape", shape), shard.get("partition_offset", (0,))
+        drawn = tf.random.normal(shape, stddev=self._stddev, dtype=dtype or tf.float32)
+        rows = tf.range(offset[0], offset[0] + shape[0])[:, tf.newaxis]
+        for part in self._factors:
+            drawn += tf.cast((rows >= part.start) & (rows < part.stop), drawn.dtype)
+        return tf.where(rows > 0, drawn, tf.zeros_like(drawn))
 
 
 class FusedTable(EmbeddingLayer):
     """The vectors of columns of ids, all of one length, `[n_rows, n_columns, dim]`.
 
     The columns' tables stand one below another, so that a batch takes one lookup however many
-    columns there are. Several ids of a column are averaged, and id 0, a missing value, counts for
-    nothing. The weights are float32; the vectors have the precision of the layer.
+    columns there are. Several ids of a column are combined as it says, and id 0, a missing value,
+    counts for nothing. The weights are float32; the vectors have the precision of the layer.
 
     The gradient of a table of at most `dense_rows` rows is a tensor of its size: adaptive
     optimizers pass over every row in any case, and all strategies can exchange it in every way.
@@ -33,6 +56,9 @@ class FusedTable(EmbeddingLayer):
       dim: The length of a vector.
       stddev: The standard deviation of the initial weights.
       dense_rows: The most rows of a table with dense gradients.
+
+    Raises:
+      InputError: Columns that share a table differ.
     """
 
     def __init__(
@@ -47,56 +73,60 @@ class FusedTable(EmbeddingLayer):
     ) -> None:
         super().__init__(**kwargs)
         self.columns = tuple(column.name for column in columns)
-        self.widths = tuple(column.width for column in columns)
-        known = [sizes[name] - 1 for name in self.columns]  # all but id 0, which they share
-        starts = list(itertools.accumulate(known, initial=0))
-        self._offsets = [
-            start for start, width in zip(starts, self.widths, strict=False) for _ in range(width)
-        ]
+        self._rows, n_rows, factors = lay_out(columns, sizes)
+        self._simple = all(r.lookup is Lookup.FULL for r in self._rows)
         strategy = tf.distribute.get_strategy()
         servers = isinstance(strategy, tf.distribute.ParameterServerStrategy)
         copies = strategy.num_replicas_in_sync > 1 and not servers
-        n_rows = 1 + starts[-1]
         self._dense = not servers and (copies or n_rows <= dense_rows)
         self._table = self.add_weight(
             "embeddings",
             [n_rows, dim],
             dtype=tf.float32,
-            initializer=Normal([Part(dim, stddev)], missing=True),
+            initializer=Initial(stddev, factors),
             experimental_autocast=False,
         )
         self.built = True
 
     def call(self, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Returns the vectors.
+        """Returns the vectors of the columns that there are values of, in the table's order.
 
         Args:
           values: The columns' ids, each `[n_rows, width of the column]`.
         """
-        ids = tf.concat([values[name] for name in self.columns], axis=1)
-        known = ids > 0
-        ids = tf.where(known, ids + tf.constant(self._offsets, ids.dtype), tf.zeros_like(ids))
-        if self._dense:
-            vectors = tf.cast(lookup(self._table, tf.cast(ids, tf.int32)), self.compute_dtype)
+        columns = [rows for rows in self._rows if rows.name in values]
+        ids = tf.concat([values[c.name] for c in columns], axis=1)
+        if self._simple:  # all at once
+            starts = tf.constant([c.start - 1 for c in columns for _ in range(c.width)], ids.dtype)
+            vectors = self._vectors(tf.where(ids > 0, ids + starts, tf.zeros_like(ids)))
         else:
-            vectors = tf.cast(tf.nn.embedding_lookup(self._table, ids), self.compute_dtype)
-            vectors *= tf.cast(known, vectors.dtype)[..., tf.newaxis]  # row 0 stays 0
-        return vectors if max(self.widths) == 1 else self._averaged(vectors, known)
-
-    def _averaged(self, vectors: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
-        counted = tf.cast(known, vectors.dtype)[..., tf.newaxis]
-        means = [
-            part if width == 1 else _mean(part, counts)
-            for width, part, counts in zip(
-                self.widths,
-                tf.split(vectors, self.widths, axis=1),
-                tf.split(counted, self.widths, axis=1),
-                strict=True,
-            )
+            vectors = self._products([c.of(values[c.name]) for c in columns])
+        widths = [c.width for c in columns]
+        if max(widths) == 1:
+            return vectors
+        parts, known = (tf.split(tensor, widths, axis=1) for tensor in (vectors, ids > 0))
+        combined = [
+            part if c.width == 1 else combine(part, real, c.combiner)[:, tf.newaxis]
+            for c, part, real in zip(columns, parts, known, strict=True)
         ]
-        return tf.concat(means, axis=1)
+        return tf.concat(combined, axis=1)
 
+    def _products(self, rows: Sequence[Sequence[tf.Tensor]]) -> tf.Tensor:
+        """Returns the vectors of columns, those of several rows multiplied."""
+        flat = [each for several in rows for each in several]
+        vectors = self._vectors(tf.concat(flat, axis=1))
+        parts = iter(tf.split(vectors, [each.shape[1] for each in flat], axis=1))
+        products = []
+        for several in rows:
+            product = next(parts)
+            for _ in several[1:]:
+                product *= next(parts)
+            products.append(product)
+        return tf.concat(products, axis=1)
 
-def _mean(vectors: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-    total = tf.reduce_sum(vectors, axis=1, keepdims=True)
-    return tf.math.divide_no_nan(total, tf.reduce_sum(counts, axis=1, keepdims=True))
+    def _vectors(self, rows: tf.Tensor) -> tf.Tensor:
+        """Returns rows of the table; row 0 is 0 and learns nothing."""
+        if self._dense:
+            return tf.cast(lookup(self._table, tf.cast(rows, tf.int32)), self.compute_dtype)
+        vectors = tf.cast(tf.nn.embedding_lookup(self._table, rows), self.compute_dtype)
+        return vectors * tf.cast(rows > 0, vectors.dtype)[..., tf.newaxis]

@@ -25,7 +25,7 @@ class CompositeOptimizer(tf.keras.optimizers.Optimizer):
     Args:
       dense: The optimizer of all weights but the embeddings.
       embedding: The optimizer of the embeddings.
-      embeddings: The names of the variables that are embeddings.
+      embeddings: The name of each variable that is an embedding; several may have one name.
       name: The name of both together.
     """
 
@@ -39,21 +39,23 @@ class CompositeOptimizer(tf.keras.optimizers.Optimizer):
     ) -> None:
         super().__init__(name=name)
         self.dense, self.embedding = dense, embedding
-        self._names = tuple(sorted(set(embeddings)))
+        self._names = tuple(sorted(embeddings))
 
     def build(self, var_list: Sequence[tf.Variable]) -> None:
         """Creates the slots of both.
 
         Raises:
-          ValueError: No variable is an embedding, or two share the name of one.
+          ValueError: No variable is an embedding, or others have the name of one.
         """
         dense, embedding = self._divide([(variable, variable) for variable in var_list])
-        names = [variable.name for _, variable in embedding]
-        if not names:
+        if not embedding:
             raise ValueError(f"no variable is an embedding: expected {', '.join(self._names)}")
-        twice = sorted(name for name in set(names) if names.count(name) > 1)
-        if twice:
-            raise ValueError(f"several variables are named '{twice[0]}'")
+        if len(embedding) != len(self._names):
+            names = sorted(variable.name for _, variable in embedding)
+            raise ValueError(
+                f"variables of these names are not the embeddings alone: found {', '.join(names)},"
+                f" expected {', '.join(self._names)}"
+            )
         self.dense.build([variable for variable, _ in dense])
         self.embedding.build([variable for variable, _ in embedding])
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from data.features import Combiner
+from data.embedding import Combiner
 from models.ctr.cross import CrossNetwork
 from models.ctr.dot import Dot
 from models.ctr.ranking import Ranking
