@@ -156,45 +156,28 @@ class ExamplesConfig:
         self.lists.require(features)
         if features.impressions or self.format is Format.CRITEO:
             self._require_impressions(features)
-        elif self.interactions is not None and not self.has_catalogue:
-            raise InputError(
-                "examples.interactions.split 'impression' needs features.impressions = true"
-            )
-        elif self.format in (Format.CSV, Format.PARQUET) and not features.list_id:
-            raise InputError(
-                f"examples.format '{self.format.value}' needs features.list_id: rows make lists by"
-                " it; with features.impressions = true each row stands for itself"
-            )
-        elif self.hash_splits and not features.list_id:
-            raise InputError("examples.hash_splits needs features.list_id: lists are split by it")
+        else:
+            self._require_ids(features)
         if features.tasks and self.format is Format.LIBSVM:
             raise InputError(
                 "features.tasks: the format 'libsvm' has one label per document, found"
                 f" {', '.join(features.tasks)} beside it"
             )
-        if self.interactions is None:
-            return
-        if features.impressions:
-            if self.interactions.labels is Labels.IMPLICIT:
-                raise InputError(
-                    "examples.interactions.split 'impression' needs labels = 'graded' or"
-                    " 'threshold': impressions differ by their labels"
-                )
-            by_user = impressions.of_lists(features, self.interactions)
-            self._require_columns(self.interactions, by_user)
-            return
-        if not (features.list_id and features.document_id):
+        if self.interactions is not None:
+            self._require_interactions(self.interactions, features)
+
+    def _require_ids(self, features: FeatureSpec) -> None:
+        if self.interactions is not None and not self.has_catalogue:
             raise InputError(
-                "examples.interactions needs features.list_id and features.document_id: the"
-                " user's id and the item's"
+                "examples.interactions.split 'impression' needs features.impressions = true"
             )
-        for feature in features.features:
-            if not ACROSS_LIST.isdisjoint(feature.transform):
-                raise InputError(
-                    f"feature '{feature.name}': items are transformed once for all lists; no step"
-                    " may look across the list"
-                )
-        self._require_columns(self.interactions, features)
+        if self.format in (Format.CSV, Format.PARQUET) and not features.list_id:
+            raise InputError(
+                f"examples.format '{self.format.value}' needs features.list_id: rows make lists by"
+                " it; with features.impressions = true each row stands for itself"
+            )
+        if self.hash_splits and not features.list_id:
+            raise InputError("examples.hash_splits needs features.list_id: lists are split by it")
 
     def _require_impressions(self, features: FeatureSpec) -> None:
         if not features.impressions:
@@ -209,6 +192,29 @@ class ExamplesConfig:
                 f"features.impressions: the format '{self.format.value}' holds lists; expected csv,"
                 " parquet or criteo"
             )
+
+    def _require_interactions(self, options: InteractionOptions, features: FeatureSpec) -> None:
+        if features.impressions:
+            if options.labels is Labels.IMPLICIT:
+                raise InputError(
+                    "examples.interactions.split 'impression' needs labels = 'graded' or"
+                    " 'threshold': impressions differ by their labels"
+                )
+            by_user = impressions.of_lists(features, options)
+            self._require_columns(options, by_user)
+            return
+        if not (features.list_id and features.document_id):
+            raise InputError(
+                "examples.interactions needs features.list_id and features.document_id: the"
+                " user's id and the item's"
+            )
+        for feature in features.features:
+            if not ACROSS_LIST.isdisjoint(feature.transform):
+                raise InputError(
+                    f"feature '{feature.name}': items are transformed once for all lists; no step"
+                    " may look across the list"
+                )
+        self._require_columns(options, features)
 
     def _require_columns(self, options: InteractionOptions, features: FeatureSpec) -> None:
         if options.recency and not features.weight:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from components.example_gen import executor
+from components.example_gen import steps
 from data import columnar
 from data.errors import InputError
 from data.features import Feature
 from data.features import FeatureSpec
+from data.features import Scope
 from data.lists import BLOCK
+from data.lists import Lists
+from data.lists import Places
 from data.policies import BadLabel
 from data.policies import ListPolicy
 from data.policies import NoRelevant
@@ -64,21 +68,28 @@ def test_rows_are_divided_one_by_one_and_stored_in_blocks(ingestion: Ingestion) 
     assert report["train documents"] == report["train lists"] == len(whole["train"])
 
 
-def test_the_split_depends_on_file_row_and_seed_alone(ingestion: Ingestion, tmp_path: Any) -> None:
-    def divided(name: str, files: dict[str, Any], seed: int = 0) -> set[float]:
-        (tmp_path / name).mkdir()
-        other = Ingestion(tmp_path / name)
-        found = ingest(other, files, lists=ListPolicy(seed=seed))
-        return {x for block in found["test"] for x in block}
+def rows_of_file(file: str, rows: int = 300) -> Lists:
+    values = {"x": np.arange(rows, dtype=np.float32).reshape(-1, 1)}
+    places = Places(file, "row", np.arange(1, rows + 1))
+    sizes = np.ones(rows, dtype=np.int64)
+    return Lists([b""] * rows, places, sizes, values, {"x": Scope.DOCUMENT})
 
-    files = {"a.csv": content(300), "b.csv": content(300, 300)}
-    first = divided("first", files)
-    assert divided("zipped", {n + ".gz": gzip.compress(c.encode()) for n, c in files.items()}) == (
-        first
-    )
-    assert {x for x in first if x < 300} == divided("alone", {"a.csv": content(300)})
-    assert {x - 300 for x in first if x >= 300} != {x for x in first if x < 300}
-    assert divided("seeded", files, seed=1) != first
+
+def chosen(lists: Lists, split: str = "test", seed: int = 0) -> list[str]:
+    found = steps.select_rows(lists, SHARES, split, seed)
+    return [origin.split(": ")[1] for part in found for origin in part.origins]
+
+
+def test_the_split_depends_on_file_row_and_seed_alone() -> None:
+    whole = rows_of_file("logs/a.csv")
+    first = chosen(whole)
+    assert chosen(rows_of_file("elsewhere/a.csv.gz")) == first
+    odd = whole.keep_lists(np.arange(300) % 2 == 1)
+    assert chosen(odd) == [row for row in first if int(row.split()[1]) % 2 == 0]
+    assert chosen(rows_of_file("logs/b.csv")) != first
+    assert chosen(whole, seed=1) != first
+    every = [row for split in SHARES for row in chosen(whole, split)]
+    assert sorted(every) == sorted(f"row {number}" for number in range(1, 301))
 
 
 def test_bad_rows_are_refused_and_counted_one_by_one(ingestion: Ingestion) -> None:
