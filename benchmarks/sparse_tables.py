@@ -1,8 +1,14 @@
 """Sparse tables: what a lookup costs beside a static embedding's, and the memory of many keys.
 
 Command:  python benchmarks/sparse_tables.py [--keys 10000000] [--dim 32]
-Time:     about 10 minutes on 2 cores, 6 GB of memory
-Result:   FIGURES
+Time:     about 5 minutes on 2 idle cores, 6 GB of memory
+Result:                     static  vocabulary     ours   / static
+          training, even       692           -      954       1.38
+          serving, even        138         233      281       2.04
+          training, Zipf       408           -      489       1.20
+          serving, Zipf        105         165      192       1.83
+          memory: fixed 1.26 of the rows, grown 1.60
+          The addons 0.7.2 took 2579 and 1423 ns for an id in training at a tenth of the keys.
 
 Batches are 1024 rows of 26 ids, drawn evenly from all keys or by a Zipf law. CPU nanoseconds per
 id, all threads, median of rounds in which the kinds take turns in one process:
@@ -15,8 +21,9 @@ id, all threads, median of rounds in which the kinds take turns in one process:
   addons          `tensorflow_recommenders_addons`, where it is installed, in a process of its own
 
 Memory is what a process has more after all keys came than before, once small tables have loaded all
-code: `fixed` a table of the right capacity, `grown` one that grew from 65536 rows; both without an
-optimizer, whose slots are as large as the rows and would flatter the share.
+code: `fixed` a table of the right capacity, `grown` one that grew from 65536 rows (with
+TF_ENABLE_ONEDNN_OPTS=0; see `models.sparse.Full`); both without an optimizer, whose slots are as
+large as the rows and would flatter the share.
 """
 
 from __future__ import annotations
@@ -26,6 +33,7 @@ import gc
 import importlib.util
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -50,7 +58,7 @@ COST, MEMORY = 1.5, 1.3
 SHAPE = (1024, 26)
 STEP = 1_000_003
 """Keys are multiples of it, so that they are no row numbers."""
-BATCHES, ROUNDS, FILL = 30, 7, 2**17
+BATCHES, ROUNDS, FILL = 20, 5, 2**17
 RATE = 0.01
 
 Figures = dict[str, Any]
@@ -71,8 +79,10 @@ def fill(table: SparseTable, keys: int) -> None:
         table.train(some)
 
     for first in range(0, keys, FILL):
-        train(tf.range(first, min(first + FILL, keys), dtype=tf.int64) * STEP)
-        maintain(table, None)
+        last = min(first + FILL, keys)
+        while table.size < last:  # a table that must grow has no rows for all at once
+            train(tf.range(first, last, dtype=tf.int64) * STEP)
+            maintain(table, None)
 
 
 def batches(law: str, keys: int) -> list[tf.Tensor]:
@@ -193,7 +203,9 @@ def start(task: str, keys: int, dim: int) -> Figures:
     """Runs a task in a process of its own; returns what it found."""
     command = [sys.executable, "-m", "benchmarks.sparse_tables"]
     command += ["--task", task, "--keys", str(keys), "--dim", str(dim)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # The allocator of oneDNN keeps what a growing table has left behind.
+    env = {**os.environ, **({"TF_ENABLE_ONEDNN_OPTS": "0"} if task == "grown" else {})}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{task} failed:\n{done.stderr}")
     found: Figures = json.loads(done.stdout.splitlines()[-1])

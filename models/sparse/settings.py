@@ -41,7 +41,11 @@ class Full(str, enum.Enum):
     EVICT = "evict"
     """As `refuse`, until maintenance evicts the rows that were used the longest ago."""
     GROW = "grow"
-    """As `refuse`, until maintenance adds rows; needs `RowOptimizer`, whose slots can grow."""
+    """As `refuse`, until maintenance adds rows; needs `RowOptimizer`, whose slots can grow.
+
+    Rows are copied to grow, a variable at a time. With its oneDNN options TensorFlow's allocator
+    keeps what was left behind: set TF_ENABLE_ONEDNN_OPTS=0, or give the table its size at once.
+    """
     RAISE = "raise"
     """As `refuse`, until maintenance ends the training with an error."""
 
