@@ -96,6 +96,7 @@ class CompositeOptimizer(tf.keras.optimizers.Optimizer):
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
+        """Sets it, and changes that of the embeddings by the same factor."""
         factor = rate / float(self.dense.learning_rate)
         self.dense.learning_rate = rate
         self.embedding.learning_rate = factor * float(self.embedding.learning_rate)
