@@ -174,6 +174,7 @@ def addons(keys: int, dim: int) -> Figures:
     """Measures training and memory of TensorFlow Recommenders Addons, slots included."""
     module: Any = __import__(ADDONS)
     dynamic = module.dynamic_embedding
+    before = resident()  # the layer takes the memory of its capacity at once
     initializer = tf.keras.initializers.RandomUniform()
     layer = dynamic.keras.layers.BasicEmbedding(
         dim, key_dtype=tf.int64, initializer=initializer, init_capacity=keys
@@ -181,7 +182,6 @@ def addons(keys: int, dim: int) -> Figures:
     optimizer = dynamic.DynamicEmbeddingOptimizer(tf.keras.optimizers.legacy.Adagrad(RATE))
     step = training(layer, lambda: layer.trainable_variables, optimizer)
     step(tf.range(26, dtype=tf.int64)[tf.newaxis])
-    before = resident()
     for first in range(0, keys, FILL):
         step(tf.range(first, min(first + FILL, keys), dtype=tf.int64)[tf.newaxis] * STEP)
     found: Figures = {"bytes": resident() - before, "rows": keys * dim * 4}
