@@ -50,7 +50,7 @@ COLUMNS = ("user_id", "movie_id", "gender", "occupation", "zip_code")
 DIM, RATE = 16, 1e-3
 BLOCK = 1024
 PER_CALL = 16_384
-"""Examples of ours in one computation."""
+"""Examples of ours in one call."""
 Figures = dict[str, Any]
 
 
@@ -239,12 +239,10 @@ def training_job(settings: Settings, folder: Path) -> job.TrainingJob:
         loss_options=LossOptions(probabilities=True),
         learning_rate=RATE,
         batch_size=settings.batch_size,
-        list_size=1,
         epochs=settings.epochs,
         patience=0,
         keep_last=True,
         metric="auc",
-        jit_compile=True,
         steps_per_execution=max(1, PER_CALL // settings.batch_size),
         seed=settings.seed,
     )
