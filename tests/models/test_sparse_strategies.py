@@ -16,6 +16,9 @@ from models.sparse import SparseTable
 from models.sparse import TableSaver
 from models.sparse import create_table
 from models.sparse import sparse_lookup
+from models.strategy import DistributionConfig
+from models.strategy import Strategy
+from models.strategy import connect
 
 KEYS = tf.range(31, dtype=tf.int64)
 SETTINGS: dict[str, Any] = {"device_vocabulary_size": 12, "spare": 0.3, "min_count": 2}
@@ -37,7 +40,7 @@ def trained(strategy: tf.distribute.Strategy, full: str) -> tuple[SparseTable, t
 @pytest.mark.parametrize("full", ["evict", "grow"])
 def test_replicas_train_as_one_device_does(full: str, tmp_path: Any) -> None:
     expected, _ = trained(tf.distribute.get_strategy(), full)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = connect(DistributionConfig(Strategy.MIRRORED))
     table, model = trained(strategy, full)
     assert table.usage() == expected.usage()
     assert table.usage().evicted > 10 or table.usage().capacity > 12
@@ -58,7 +61,7 @@ def test_replicas_train_as_one_device_does(full: str, tmp_path: Any) -> None:
 
 
 def test_a_host_is_not_shared_by_replicas() -> None:
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = connect(DistributionConfig(Strategy.MIRRORED))
     with strategy.scope(), pytest.raises(InputError) as caught:
         create_table("t", 3, host_vocabulary_size=4)
     assert str(caught.value) == (

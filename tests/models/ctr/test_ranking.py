@@ -15,6 +15,9 @@ from models.ctr.cross import CrossNetwork
 from models.ctr.dot import Dot
 from models.ctr.ranking import Ranking
 from models.embedding.by_name import EmbeddingsByName
+from models.strategy import DistributionConfig
+from models.strategy import Strategy
+from models.strategy import connect
 from models.strategy import precision
 from models.training.composite import CompositeOptimizer
 
@@ -238,7 +241,7 @@ def test_two_devices_train_as_one() -> None:
     alone(inputs())
     for strategy in (
         tf.distribute.get_strategy(),
-        tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
+        connect(DistributionConfig(Strategy.MIRRORED)),
     ):
         with strategy.scope():
             model = ranking()
