@@ -92,10 +92,12 @@ def of_product(n_logits: int, *, use_bias: bool) -> tf.keras.layers.Dense:
     """Returns the layer above a product, which starts as the dot product: `h = 1`.
 
     Rendle et al., "Neural Collaborative Filtering vs. Matrix Factorization Revisited", RecSys 2020,
-    on why that is a good place to start from.
+    on why that is a good place to start from. Several logits of a document start at random instead:
+    nothing else would tell them apart.
     """
+    initial = "ones" if n_logits == 1 else "glorot_uniform"
     return tf.keras.layers.Dense(
-        n_logits, use_bias=use_bias, kernel_initializer="ones", dtype=tf.float32
+        n_logits, use_bias=use_bias, kernel_initializer=initial, dtype=tf.float32
     )
 
 
