@@ -7,23 +7,22 @@ found by ExampleGen's driver, which open-source Kubeflow Pipelines never calls: 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
-from typing import Any
 
 from tfx.dsl.io import fileio
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver
-from tfx.proto import range_config_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import import_utils
 from tfx.utils import proto_utils
 
+from components.example_gen import component
 from components.example_gen import executor
 from data import storage
 from data import synthetic_files
 from data.errors import InputError
-from pipeline.examples import span_number
 
 
 def main(arguments: list[str]) -> int:
@@ -49,35 +48,30 @@ def main(arguments: list[str]) -> int:
 
 
 def _find_input(options: argparse.Namespace) -> None:
-    """Runs ExampleGen's driver and puts what it found into the arguments of the executor."""
+    """Finds the spans, runs ExampleGen's driver, and tells the executor what both found."""
     task = json.loads(options.json_serialized_invocation_args)
     parameters = task["inputs"]["parameterValues"]
-    span = span_number(parameters.pop(standard_component_specs.RANGE_CONFIG_KEY, ""))
-    if span is not None:
-        parameters[standard_component_specs.RANGE_CONFIG_KEY] = _only(span)
-    _generate(parameters)
+    spans = parameters.pop(standard_component_specs.RANGE_CONFIG_KEY, "")
+    job = executor.job_of(parameters)
+    config = dataclasses.replace(job.config, span=spans or job.config.span)
+    if config.synthetic is not None:
+        synthetic_files.write(config.synthetic, storage.at(config.base))
+    job = component.found(dataclasses.replace(job, config=config))
+    for key, told in (
+        (standard_component_specs.CUSTOM_CONFIG_KEY, component.custom_config(job)),
+        (standard_component_specs.INPUT_CONFIG_KEY, component.input_config(job)),
+    ):
+        parameters[key] = proto_utils.proto_to_json(told)
     options.json_serialized_invocation_args = json.dumps(task)
-    try:
-        driver.main(options)
-    except (ValueError, RuntimeError) as error:
-        raise InputError(f"examples.splits: {error}") from None
+    driver.main(options)
     with fileio.open(task["outputs"]["outputFile"]) as file:
         found = json.load(file)
     for name, artifacts in found["artifacts"].items():
-        told = artifacts["artifacts"][0].get("metadata", {})
-        task["outputs"]["artifacts"][name]["artifacts"][0].setdefault("metadata", {}).update(told)
+        metadata = artifacts["artifacts"][0].get("metadata", {})
+        task["outputs"]["artifacts"][name]["artifacts"][0].setdefault("metadata", {}).update(
+            metadata
+        )
     options.json_serialized_invocation_args = json.dumps(task)
-
-
-def _generate(parameters: dict[str, Any]) -> None:
-    config = executor.job_of(parameters).config
-    if config.synthetic is not None:
-        synthetic_files.write(config.synthetic, storage.at(config.base))
-
-
-def _only(span: int) -> str:
-    static = range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
-    return proto_utils.proto_to_json(range_config_pb2.RangeConfig(static_range=static))
 
 
 if __name__ == "__main__":

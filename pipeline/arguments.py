@@ -23,9 +23,18 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="first search the space of [tuner] with N trials (0: without a search)",
     )
+    run.add_argument(
+        "--span",
+        metavar="SPANS",
+        help="train on these spans, whatever was trained before: numbers or days, such as"
+        " 2026-11-20 or 18..20,22 (default: as examples.spans plans, else the newest)",
+    )
     run.add_argument("--verbose", action="store_true", help="show the logs of TFX")
     worker = commands.add_parser("worker", help="train with others, as TF_CONFIG says")
     _add_config(worker)
+    plan = commands.add_parser("plan", help="say which spans of the logs are trained on next")
+    _add_config(plan)
+    _add_watch(commands.add_parser("watch", help="run the pipeline as the spans of the logs come"))
     commands.add_parser("configs", help="list the shipped configurations")
     _add_compile(commands.add_parser("compile", help="write the pipeline as its engine reads it"))
     manifests = commands.add_parser(
@@ -38,6 +47,18 @@ def parser() -> argparse.ArgumentParser:
     _add_using(commands)
     _add_cluster(commands)
     return top
+
+
+def _add_watch(watch: argparse.ArgumentParser) -> None:
+    _add_config(watch)
+    watch.add_argument(
+        "--every", default="1m", help="how often to look for new logs, such as 10m (default: 1m)"
+    )
+    how = watch.add_mutually_exclusive_group()
+    how.add_argument("--once", action="store_true", help="end when there is nothing to do")
+    how.add_argument(
+        "--units", metavar="FOLDER", help="only write files for systemd and cron that start it"
+    )
 
 
 def _add_compile(command: argparse.ArgumentParser) -> None:
@@ -128,7 +149,9 @@ def _add_cluster(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--version", default="", help="its name (default: the newest)")
-    command.add_argument("--span", help="the span of the logs: a number or a day (default: newest)")
+    command.add_argument(
+        "--span", help="spans of the logs: numbers or days, such as 18..20 (default: the newest)"
+    )
     command.add_argument(
         "--param",
         action="append",

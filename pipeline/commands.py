@@ -12,8 +12,10 @@ from pathlib import Path
 from data import storage
 from data.errors import InputError
 from data.storage import AnyPath
+from models import files
 from pipeline import decode
 from pipeline import deployment
+from pipeline import machines
 from pipeline.config import Config
 from pipeline.config import Engine
 
@@ -21,6 +23,7 @@ from pipeline.config import Engine
 def run(options: argparse.Namespace) -> int:
     """Runs the pipeline on its engine."""
     config = tuned(decode.load(vars(options).get("config")), vars(options).get("tune"))
+    config = spanned(config, vars(options).get("span"))
     print(f"{describe(config)}; loading TFX ...", flush=True)
     from pipeline import runners  # takes some 20 s; the configuration is known to be sound
 
@@ -36,6 +39,47 @@ def tuned(config: Config, trials: int | None) -> Config:
         return dataclasses.replace(config, tuner=tuner)
     except InputError as error:
         raise InputError(f"--tune {trials}: {error}") from None
+
+
+def spanned(config: Config, spans: str | None) -> Config:
+    """Returns the configuration with other spans; None leaves it as it is."""
+    if spans is None:
+        return config
+    try:
+        examples = dataclasses.replace(config.examples, span=spans)
+    except InputError as error:
+        raise InputError(f"--span {spans}: {error}") from None
+    return dataclasses.replace(config, examples=examples)
+
+
+def plan(options: argparse.Namespace) -> None:
+    """Says which spans are trained on next."""
+    config = decode.load(options.config)
+    if config.examples.spans is None:
+        raise InputError("plan: expected the table 'examples.spans'")
+    from pipeline import planning  # takes some 20 s
+
+    print(planning.describe(config, planning.planned(config)))
+
+
+def watch(options: argparse.Namespace) -> int:
+    """Runs the pipeline as the spans of the logs come."""
+    path, _ = decode.read(options.config)
+    config, name = decode.load(options.config), str(path.resolve())
+    every = machines.seconds(options.every)
+    if not every:
+        raise InputError(f"--every: expected a time such as '10m', found '{options.every}'")
+    from pipeline import watching  # takes some 20 s
+
+    if not options.units:
+        return watching.watch(config, name, every=every, once=options.once)
+    folder = Path(options.units)
+    with files.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for unit, text in watching.units(config, name).items():
+            storage.replace_text(folder / unit, text)
+            print(f"wrote {folder / unit}")
+    return 0
 
 
 def check(options: argparse.Namespace) -> None:
@@ -184,6 +228,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "explain": explain,
     "follow": on_kubeflow,
     "manifests": manifests,
+    "plan": plan,
     "recommend": recommend,
     "rollback": rollback,
     "run": run,
@@ -193,5 +238,6 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "start": on_kubeflow,
     "upload": on_kubeflow,
     "versions": versions,
+    "watch": watch,
     "worker": worker,
 }

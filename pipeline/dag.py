@@ -35,16 +35,23 @@ from pipeline.examples import VALIDATION
 
 PACKAGES = ("data", "models", "components")
 
-PARAMETERS = {SPAN: "The span of the logs: a number, a day such as 2026-11-20; empty: the newest."}
+PARAMETERS = {
+    SPAN: "The spans of the logs: numbers or days, such as 2026-11-20 or 18..20; empty: the newest."
+}
 """What each parameter of a run means."""
 
 
-def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
-    """Builds the pipeline of a configuration."""
+def create_pipeline(config: Config, why: str = "") -> tfx.dsl.Pipeline:
+    """Builds the pipeline of a configuration.
+
+    Args:
+      config: The configuration.
+      why: Why its spans are trained on, in a sentence.
+    """
     return tfx.dsl.Pipeline(
         pipeline_name=config.pipeline.name,
         pipeline_root=os.path.join(config.pipeline.folder, "artifacts"),
-        components=create_nodes(config),
+        components=create_nodes(config, why),
         enable_cache=config.pipeline.cache,
         metadata_connection_config=_metadata_store(config),
     )
@@ -60,7 +67,7 @@ def parameters(config: Config) -> list[tfx.dsl.experimental.RuntimeParameter]:
     """Returns what a run on a cluster may be told; a local run reads the configuration alone."""
     if not config.pipeline.engine.remote or not config.examples.has_spans:
         return []
-    default = str(config.examples.span or "")
+    default = config.examples.span
     return [tfx.dsl.experimental.RuntimeParameter(SPAN, ptype=str, default=default)]
 
 
@@ -69,13 +76,14 @@ def metadata_path(config: Config) -> str:
     return os.path.join(config.pipeline.folder, "metadata.sqlite")
 
 
-def create_nodes(config: Config) -> list[base_node.BaseNode]:
+def create_nodes(config: Config, why: str = "") -> list[base_node.BaseNode]:
     """Builds the nodes in the order they run."""
     spec, code = plain.to_json(config.features), code_fingerprint()
     example_gen = RankingExampleGen(
         config.examples,
         config.features,
         code=code,
+        why=why,
         span=next(iter(parameters(config)), None),
         elsewhere=config.pipeline.engine.remote,
     )
@@ -225,7 +233,7 @@ def code_fingerprint(family: str = "") -> str:
     """
     top = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    settings = [top / "pipeline" / name for name in ("config.py", "examples.py")]
+    settings = [top / "pipeline" / name for name in ("config.py", "examples.py", "spans.py")]
     for path in sorted([*settings, *(p for name in PACKAGES for p in (top / name).rglob("*.py"))]):
         digest.update(str(path.relative_to(top)).encode() + path.read_bytes())
     own = registry.source(family)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from collections.abc import Iterator
 
 from data.errors import InputError
@@ -20,6 +19,8 @@ from data.policies import ListPolicy
 from data.readers import Format
 from data.readers import ReadOptions
 from data.synthetic import Synthetic
+from pipeline.spans import SpansConfig
+from pipeline.spans import span_numbers
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 """The names of splits that mean something to the pipeline."""
@@ -31,26 +32,8 @@ SPAN = "span"
 """The parameter of a run on a cluster that names a span."""
 
 
-def span_number(text: str) -> int | None:
-    """Returns the span that a text names: its number, or a day's in days since 1970-01-01.
-
-    Args:
-      text: A number, a day such as 2026-11-20, or nothing for the newest span, which gives None.
-
-    Raises:
-      InputError: It is none of these.
-
-    >>> span_number("3"), span_number("1970-01-04"), span_number("")
-    (3, 3, None)
-    """
-    if not text or text.isdecimal():
-        return int(text) if text else None
-    try:
-        return (datetime.date.fromisoformat(text) - datetime.date(1970, 1, 1)).days
-    except ValueError:
-        raise InputError(
-            f"{SPAN}: expected a number or a day such as 2026-11-20, found '{text}'"
-        ) from None
+def _has_span(pattern: str) -> bool:
+    return "{SPAN" in pattern or "{YYYY}" in pattern
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +44,13 @@ class ExamplesConfig:
       format: elwc, libsvm, csv, parquet, criteo or interactions.
       base: The folder of the files.
       splits: Split names and file patterns below `base`; `{SPAN}`, `{VERSION}` and
-        `{YYYY}-{MM}-{DD}` stand for the newest span of the logs.
+        `{YYYY}-{MM}-{DD}` stand for the number, version or day of a span of the logs.
       hash_splits: Split names and shares: a list goes to a split by the hash of its id, an
         impression by that of its file's name and row. Divided is the one pattern of `splits` or,
         beside others, the one of `train`.
-      span: The span to train on, 0 for the newest.
+      span: The spans to train on, numbers or days, such as `18`, `2026-11-20`, `18..20, 22`; empty
+        for what `spans` says or, without it, the newest.
+      spans: How training follows the spans, run by run.
       max_bad_share: The share of records that may be refused before the run stops.
       options: How the format is read.
       lists: What is done about long lists, duplicates and labels.
@@ -78,7 +63,8 @@ class ExamplesConfig:
     base: str
     splits: dict[str, str]
     hash_splits: dict[str, int] = dataclasses.field(default_factory=dict)
-    span: int = 0
+    span: str = ""
+    spans: SpansConfig | None = None
     max_bad_share: float = 0.0
     options: ReadOptions = ReadOptions()
     lists: ListPolicy = ListPolicy()
@@ -115,9 +101,11 @@ class ExamplesConfig:
             yield f"hash_splits: {name} must be at least 1, found {share}", share < 1
         bad_share = not 0 <= self.max_bad_share < 1
         yield f"max_bad_share must be in [0, 1), found {self.max_bad_share}", bad_share
-        yield f"span must be 0 or more, found {self.span}", self.span < 0
-        spanless = self.span > 0 and not self.has_spans
-        yield "span needs '{SPAN}' or a date in every pattern", spanless
+        asked = bool(span_numbers(self.span)) or self.spans is not None
+        yield "spans need '{SPAN}' or a date in every pattern", asked and not self.has_spans
+        marker = self.spans.marker if self.spans else ""
+        spanless = bool(marker) and not _has_span(marker)
+        yield f"spans.marker needs '{{SPAN}}' or a date, found '{marker}'", spanless
         generated = self.synthetic is not None and self.format is not Format.ELWC
         yield "synthetic lists are written as 'elwc'", generated
         yield from self._interaction_rules()
@@ -144,7 +132,12 @@ class ExamplesConfig:
     @property
     def has_spans(self) -> bool:
         """Whether the logs come in spans: numbered or dated portions."""
-        return all("{SPAN" in pattern or "{YYYY}" in pattern for pattern in self.splits.values())
+        return all(map(_has_span, self.splits.values()))
+
+    @property
+    def has_days(self) -> bool:
+        """Whether these are days."""
+        return all("{YYYY}" in pattern for pattern in self.splits.values())
 
     @property
     def divided(self) -> str:

@@ -20,7 +20,7 @@ from pipeline.client import Server
 from pipeline.config import Config
 from pipeline.config import Engine
 from pipeline.examples import SPAN
-from pipeline.examples import span_number
+from pipeline.spans import span_numbers
 from pipeline.tables import table
 
 
@@ -194,7 +194,7 @@ def _parameters(options: argparse.Namespace) -> dict[str, str]:
         given[name] = value
     if options.span is not None:
         given[SPAN] = options.span
-    span_number(given.get(SPAN, ""))  # refuses what is none
+    span_numbers(given.get(SPAN, ""))  # refuses what is none
     return given
 
 

@@ -12,16 +12,14 @@ from pipeline import dag
 from pipeline.config import Config
 
 Artifacts = dict[str, mlmd.Artifact]
-_DONE = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
+DONE = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 
 
 def outputs(config: Config) -> dict[str, Artifacts]:
     """Returns each node's newest outputs by name; nothing for nodes that never ran."""
-    path = dag.metadata_path(config)
-    if not os.path.exists(path):
+    store = store_of(config)
+    if store is None:
         return {}
-    connection = metadata.sqlite_metadata_connection_config(path)
-    store = metadata_store.MetadataStore(connection)
     prefix = f"{config.pipeline.name}."
     nodes = store.get_contexts_by_type("node")
     return {
@@ -31,8 +29,16 @@ def outputs(config: Config) -> dict[str, Artifacts]:
     }
 
 
+def store_of(config: Config) -> metadata_store.MetadataStore | None:
+    """Returns the ML Metadata of local runs, None where there was no run yet."""
+    path = dag.metadata_path(config)
+    if not os.path.exists(path):
+        return None
+    return metadata_store.MetadataStore(metadata.sqlite_metadata_connection_config(path))
+
+
 def _newest(store: metadata_store.MetadataStore, context: int) -> Artifacts:
-    done = [e for e in store.get_executions_by_context(context) if e.last_known_state in _DONE]
+    done = [e for e in store.get_executions_by_context(context) if e.last_known_state in DONE]
     if not done:
         return {}
     newest = max(done, key=lambda execution: execution.create_time_since_epoch)

@@ -17,10 +17,12 @@ from data import storage
 from data import synthetic_files
 from data.errors import InputError
 from pipeline import dag
+from pipeline import planning
 from pipeline import progress
 from pipeline import report
 from pipeline.config import Config
 from pipeline.config import Engine
+from pipeline.plans import Decision
 
 DONE, NOT_BLESSED = 0, 3
 
@@ -42,9 +44,18 @@ def _run_locally(config: Config, verbose: bool) -> int:
     make_folders(config)
     log_file = Path(config.pipeline.root) / "run.log"
     with alone(config):
-        prepare(config)
+        generate(config)
+        plan = planning.planned(config)
+        if plan.why:
+            print(planning.describe(config, plan))
+        if plan.decision is Decision.FAIL:
+            raise InputError(f"examples.spans: {plan.why}")
+        if plan.decision is not Decision.TRAIN:
+            return DONE
+        config = planning.following(config, plan)
+        check_files(config.examples)
         followed = progress.follow(log_file, verbose=verbose)
-        local_dag_runner.LocalDagRunner().run(dag.create_pipeline(config))
+        local_dag_runner.LocalDagRunner().run(dag.create_pipeline(config, plan.why))
         if not followed.times:
             return DONE  # the tfx command only registers the pipeline: nothing has run
         print(f"\n{report.render(config, followed.times)}\n\nlogs: {log_file}")
@@ -85,11 +96,10 @@ def make_folders(config: Config) -> None:
             raise InputError(f"{what}: cannot write to '{folder}'")
 
 
-def prepare(config: Config) -> None:
-    """Generates synthetic lists if asked to, and looks for the files before any work."""
+def generate(config: Config) -> None:
+    """Generates synthetic lists if asked to."""
     if config.examples.synthetic is not None:
         synthetic_files.write(config.examples.synthetic, storage.at(config.examples.base))
-    check_files(config.examples)
 
 
 @contextlib.contextmanager

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import re
 
 from google.protobuf import any_pb2
 from google.protobuf import wrappers_pb2
 from tfx import v1 as tfx
 from tfx.components.example_gen import component
-from tfx.components.example_gen import utils
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
-from tfx.proto import range_config_pb2
 
 from components.example_gen import executor
+from components.example_gen import portions
 from data import plain
 from data import storage
 from data.errors import InputError
 from data.features import FeatureSpec
 from data.storage import AnyPath
 from pipeline.examples import ExamplesConfig
-
-SPAN_PARTS = re.compile(r"\{[A-Z]+(:\d+)?\}")
-"""What TFX fills in: `{SPAN}`, `{VERSION}`, `{YYYY}` and so on, with or without a width."""
+from pipeline.spans import Span
 
 
 class RankingExampleGen(component.FileBasedExampleGen):
-    """TFX's file-based ExampleGen, with its spans and versions, run by our executor.
+    """TFX's file-based ExampleGen, run by our executor on any number of spans.
+
+    TFX itself knows one span for a run. It gets the patterns of the newest, filled in; the job of
+    the executor names all.
 
     Args:
       config: The raw logs.
       spec: Their columns.
       code: A fingerprint of the code, for the cache.
-      span: The parameter of a run on a cluster that names the span, if it has one.
+      why: Why these spans are read, in a sentence.
+      span: The parameter of a run on a cluster that names spans, if it has one.
       elsewhere: Whether the logs are on a cluster, and not to be looked at here.
     """
 
@@ -46,28 +47,47 @@ class RankingExampleGen(component.FileBasedExampleGen):
         spec: FeatureSpec,
         *,
         code: str,
+        why: str = "",
         span: tfx.dsl.experimental.RuntimeParameter | None = None,
         elsewhere: bool = False,
     ) -> None:
-        custom = example_gen_pb2.CustomConfig()
-        packed = any_pb2.Any()
-        job = executor.Job(config, spec, code, () if elsewhere else _sidecars(config))
-        packed.Pack(wrappers_pb2.StringValue(value=plain.to_json(job)))
-        custom.custom_config.CopyFrom(packed)
+        job = executor.Job(config, spec, code, why=why)
+        if not elsewhere:
+            job = found(job)
         super().__init__(
             input_base=config.base,
-            input_config=input_config(config),
+            input_config=input_config(job),
             output_config=example_gen_pb2.Output(),  # the executor names and divides the splits
-            range_config=span or range_config(config),
-            custom_config=custom,
+            range_config=span,  # carries the parameter; nothing but `found` looks for spans
+            custom_config=custom_config(job),
         )
 
 
-def _sidecars(config: ExamplesConfig) -> tuple[str, ...]:
+def found(job: executor.Job) -> executor.Job:
+    """Returns the job with the spans that it reads and fingerprints of files that TFX overlooks.
+
+    Raises:
+      InputError: The spans are not there.
+    """
+    spans = portions.chosen(job.config)
+    return dataclasses.replace(job, spans=spans, files=_overlooked(job.config, spans))
+
+
+def custom_config(job: executor.Job) -> example_gen_pb2.CustomConfig:
+    """Returns the job as TFX hands it to the executor."""
+    packed = any_pb2.Any()
+    packed.Pack(wrappers_pb2.StringValue(value=plain.to_json(job)))
+    return example_gen_pb2.CustomConfig(custom_config=packed)
+
+
+def _overlooked(config: ExamplesConfig, spans: tuple[Span, ...]) -> tuple[str, ...]:
     suffix = config.options.query_suffix
-    found = storage.walk(storage.at(config.base)) if suffix else ()
-    paths = sorted((path for path in found if path.name.endswith(suffix)), key=str)
+    around = storage.walk(storage.at(config.base)) if suffix else ()
+    paths = sorted((path for path in around if path.name.endswith(suffix)), key=str)
     paths += [path for _, path in _side_files(config) if path.exists()]
+    for pattern in config.splits.values():
+        for part in portions.all_filled(pattern, spans)[:-1]:
+            paths += map(storage.at, sorted(fileio.glob(os.path.join(config.base, part))))
     return tuple(storage.fingerprint(path) for path in paths)
 
 
@@ -80,37 +100,24 @@ def _side_files(config: ExamplesConfig) -> list[tuple[str, AnyPath]]:
     return [(name, storage.at(config.base) / file) for name, file in files.items() if file]
 
 
-def range_config(config: ExamplesConfig) -> range_config_pb2.RangeConfig | None:
-    """Returns the span asked for; None for the newest."""
-    if not config.span:
-        return None
-    static = range_config_pb2.StaticRange(
-        start_span_number=config.span, end_span_number=config.span
-    )
-    return range_config_pb2.RangeConfig(static_range=static)
-
-
 def check_files(config: ExamplesConfig) -> None:
-    """Raises InputError where the patterns find no files, or their spans and versions disagree."""
-    for name, pattern in config.splits.items():
-        full = os.path.join(config.base, pattern)
-        if not fileio.glob(SPAN_PARTS.sub("*", full)):
-            raise InputError(f"examples.splits: {name}: no file matches '{full}'")
+    """Raises InputError where the patterns find no files."""
     for name, path in _side_files(config):
         if not path.is_file():
             raise InputError(f"examples.interactions.{name}: no file '{path}'")
-    splits = input_config(config).splits
-    try:  # what the node's driver does, whose errors would come with a traceback
-        utils.calculate_splits_fingerprint_span_and_version(
-            config.base, splits, range_config(config)
-        )
-    except (ValueError, RuntimeError) as error:
-        raise InputError(f"examples.splits: {error}") from None
+    spans = portions.chosen(config)
+    for name, pattern in config.splits.items():
+        for part in portions.all_filled(pattern, spans):
+            if not fileio.glob(full := os.path.join(config.base, part)):
+                raise InputError(f"examples.splits: {name}: no file matches '{full}'")
 
 
-def input_config(config: ExamplesConfig) -> example_gen_pb2.Input:
-    """Returns the patterns of the files, split by split."""
+def input_config(job: executor.Job) -> example_gen_pb2.Input:
+    """Returns the patterns of the files, split by split: those of the newest span."""
     split = example_gen_pb2.Input.Split
     return example_gen_pb2.Input(
-        splits=[split(name=name, pattern=pattern) for name, pattern in config.splits.items()]
+        splits=[
+            split(name=name, pattern=portions.all_filled(pattern, job.spans)[-1])
+            for name, pattern in job.config.splits.items()
+        ]
     )

@@ -17,12 +17,14 @@ import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.runners.runner import PipelineResult
 from google.protobuf import wrappers_pb2
 from tfx.components.example_gen import base_example_gen_executor
+from tfx.components.example_gen import utils
 from tfx.dsl.io import fileio as tfx_fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import Artifact
@@ -32,6 +34,7 @@ from tfx.utils import io_utils
 from tfx.utils import proto_utils
 
 from components.example_gen import interactions
+from components.example_gen import portions
 from components.example_gen import steps
 from components.example_gen.writing import WriteBlocks
 from data import plain
@@ -40,9 +43,12 @@ from data.features import FeatureSpec
 from data.lists import Lists
 from data.readers import Format
 from pipeline.examples import ExamplesConfig
+from pipeline.spans import Span
 
 REPORT = "ingestion.json"
 """The file beside the examples with what was read, dropped and refused."""
+SPANS, PLAN = "spans", "plan"
+"""The properties of the examples with the spans that were read, as JSON, and with the reason."""
 UNFINISHED = "unfinished"
 """The folder beside the examples with files that are being written."""
 
@@ -55,13 +61,18 @@ class Job:
       config: The raw logs.
       spec: Their columns.
       code: A fingerprint of the code, for the cache.
-      sidecars: A fingerprint of the files of list sizes, which no pattern matches.
+      files: Fingerprints of files that TFX takes none of: those of list sizes, of users and items,
+        and of all spans but the newest.
+      spans: The spans that are read, oldest first; none for logs without spans.
+      why: Why these spans are read, in a sentence.
     """
 
     config: ExamplesConfig
     spec: FeatureSpec
     code: str = ""
-    sidecars: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
+    why: str = ""
 
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
@@ -115,12 +126,14 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         job = job_of(exec_properties)
         # TFX named the patterns, and knows none that is divided beside one that is not.
         self._output.split_names = artifact_utils.encode_split_names(list(job.config.split_names))
-        inputs = example_gen_pb2.Input()
-        proto_utils.json_to_proto(
-            exec_properties[standard_component_specs.INPUT_CONFIG_KEY], inputs
-        )
-        base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-        patterns = {split.name: os.path.join(base, split.pattern) for split in inputs.splits}
+        self._tell_of(job)
+        patterns = {
+            name: [
+                os.path.join(job.config.base, part)
+                for part in portions.all_filled(pattern, job.spans)
+            ]
+            for name, pattern in job.config.splits.items()
+        }
         if job.config.format is Format.INTERACTIONS:
             examples, refused = interactions.splits(pipeline, job.config, job.spec, patterns)
         else:
@@ -138,6 +151,16 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             _ = part | f"WriteBlocks[{name}]" >> WriteBlocks(folder, os.path.join(unfinished, name))
         return {}
 
+    def _tell_of(self, job: Job) -> None:
+        """Notes the spans where ML Metadata keeps them."""
+        if not job.spans:
+            return
+        spans = [[found.span, found.version] for found in job.spans]
+        self._output.set_string_custom_property(SPANS, json.dumps(spans))
+        self._output.set_string_custom_property(PLAN, job.why)
+        self._output.set_int_custom_property(utils.SPAN_PROPERTY_NAME, job.spans[-1].span)
+        self._output.set_int_custom_property(utils.VERSION_PROPERTY_NAME, job.spans[-1].version)
+
 
 def job_of(exec_properties: Mapping[str, Any]) -> Job:
     """Returns what the node was built with."""
@@ -149,14 +172,16 @@ def job_of(exec_properties: Mapping[str, Any]) -> Job:
 
 
 def _examples(
-    pipeline: beam.Pipeline, job: Job, patterns: Mapping[str, str]
+    pipeline: beam.Pipeline, job: Job, patterns: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, beam.PCollection], list[beam.PCollection]]:
     """Returns the serialized examples of each split, and what was refused."""
     examples, refused = {}, []
-    for pattern_name, pattern in patterns.items():
-        lists = _read(pipeline, pattern_name, pattern, job)
-        refused.append(lists[steps.REFUSED])
-        for name, part in _divide(lists[steps.LISTS], pattern_name, job).items():
+    for pattern_name, of_spans in patterns.items():
+        # Apart, since rows with one id in two spans are two lists.
+        read = [_read(pipeline, f"{pattern_name} {p}", p, job) for p in of_spans]
+        refused += [found[steps.REFUSED] for found in read]
+        lists = [found[steps.LISTS] for found in read] | f"Spans[{pattern_name}]" >> beam.Flatten()
+        for name, part in _divide(lists, pattern_name, job).items():
             encoded = part | f"Encode[{name}]" >> beam.ParDo(
                 steps.Encode(job.spec, job.config.lists, name, job.config.max_bad_share > 0)
             ).with_outputs(steps.REFUSED, steps.BROKEN, steps.IDS, main=steps.EXAMPLES)
@@ -167,7 +192,7 @@ def _examples(
 
 
 def _read(pipeline: beam.Pipeline, name: str, pattern: str, job: Job) -> Any:
-    lists = steps.paths(pipeline, name, pattern) | f"Read[{name}]" >> beam.ParDo(
+    lists = steps.paths(pipeline, name, [pattern]) | f"Read[{name}]" >> beam.ParDo(
         steps.Read(job.config, job.spec)
     ).with_outputs(steps.REFUSED, steps.BROKEN, main=steps.LISTS)
     if job.spec.impressions or job.config.format not in (Format.CSV, Format.PARQUET):

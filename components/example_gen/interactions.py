@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -68,7 +69,10 @@ class _Flow:
 
 
 def splits(
-    pipeline: beam.Pipeline, config: ExamplesConfig, spec: FeatureSpec, patterns: Mapping[str, str]
+    pipeline: beam.Pipeline,
+    config: ExamplesConfig,
+    spec: FeatureSpec,
+    patterns: Mapping[str, Sequence[str]],
 ) -> tuple[dict[str, beam.PCollection], list[beam.PCollection]]:
     """Makes ranked lists of logs of interactions.
 
@@ -126,12 +130,12 @@ def _encoded(
 
 
 def _gathered(
-    flow: _Flow, patterns: Mapping[str, str], known: beam.PCollection
+    flow: _Flow, patterns: Mapping[str, Sequence[str]], known: beam.PCollection
 ) -> beam.PCollection:
     """Returns the shards, after the filters that need no more than one of them."""
     parts = {
-        name: flow.do(steps.paths(flow.pipeline, name, pattern), f"Read[{name}]", work.read)
-        for name, pattern in patterns.items()
+        name: flow.do(steps.paths(flow.pipeline, name, of_spans), f"Read[{name}]", work.read)
+        for name, of_spans in patterns.items()
     }
     return flow.do(parts | "GroupUsers" >> beam.CoGroupByKey(), "Gather", work.gather, known)
 

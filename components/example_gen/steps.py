@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -47,11 +48,11 @@ def count(name: str, number: int) -> None:
     beam.metrics.Metrics.counter(NAMESPACE, name).inc(int(number))
 
 
-def paths(pipeline: beam.Pipeline, name: str, pattern: str) -> beam.PCollection:
+def paths(pipeline: beam.Pipeline, name: str, patterns: Sequence[str]) -> beam.PCollection:
     """Returns the paths of the files of a split."""
     return (
         pipeline
-        | f"Pattern[{name}]" >> beam.Create([pattern])
+        | f"Pattern[{name}]" >> beam.Create(patterns)
         | f"Match[{name}]" >> fileio.MatchAll()
         | f"Path[{name}]" >> beam.Map(lambda match: match.path)
         | f"Spread[{name}]" >> beam.Reshuffle()

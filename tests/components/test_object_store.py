@@ -169,5 +169,5 @@ def test_files_of_list_sizes_are_part_of_the_node(remote: RemotePath) -> None:
     for sizes in ("2\n", "1\n1\n"):
         storage.replace_text(remote / "logs" / "train.txt.query", sizes)
         node = RankingExampleGen(config, FeatureSpec((Feature("f1"),)), code="")
-        found.append(executor.job_of(node.exec_properties).sidecars)
+        found.append(executor.job_of(node.exec_properties).files)
     assert found == [(f"{remote}/logs/train.txt.query:{size}:0",) for size in (2, 4)]

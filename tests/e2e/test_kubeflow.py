@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,8 @@ def example_gen(folder: Path) -> walk.Walk:
     """ExampleGen alone of a compiled pipeline whose logs have days."""
     for day in ("2026-01-30", "2026-02-01"):
         for split in ("train", "validation"):
-            write_rows(folder / "logs" / day / split, f"{day}-{split}")
-    config = decode.load(str(config_for(folder, "{YYYY}-{MM}-{DD}", 0)))
+            write_rows(folder / "logs" / day / split, f"list-{day}-{split}")
+    config = decode.load(str(config_for(folder, "{YYYY}-{MM}-{DD}", "")))
     cluster = ClusterConfig(image="test", root=str(folder), data=str(folder / "logs"))
     found = dataclasses.replace(config, cluster=cluster)
     text = compiler.render(deployment.deployed(found, Engine.KUBEFLOW))
@@ -120,25 +121,36 @@ def example_gen(folder: Path) -> walk.Walk:
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [({}, "2026-02-01"), ({"span": "2026-01-30"}, "2026-01-30"), ({"span": "20483"}, "2026-01-30")],
-    ids=["newest", "day", "number"],
+    [
+        ({}, ["2026-02-01"]),
+        ({"span": "2026-01-30"}, ["2026-01-30"]),
+        ({"span": "20483"}, ["2026-01-30"]),
+        ({"span": "20483, 2026-02-01"}, ["2026-01-30", "2026-02-01"]),
+    ],
+    ids=["newest", "day", "number", "two"],
 )
 def test_spans_are_found_in_the_container(
-    tmp_path: Path, given: dict[str, str], expected: str
+    tmp_path: Path, given: dict[str, str], expected: list[str]
 ) -> None:
     examples = example_gen(tmp_path).run(given)["RankingExampleGen"].artifacts["examples"]
-    (example,) = stored(Path(examples["uri"]), "train")
-    assert f"{expected}-train".encode() in example
-    days = datetime.date.fromisoformat(expected) - datetime.date(1970, 1, 1)
-    assert examples["metadata"]["custom:span"] == days.days
+    found = stored(Path(examples["uri"]), "train")
+    for day in expected:
+        assert sum(f"list-{day}-train".encode() in example for example in found) == 1
+    assert len(found) == len(expected)
+    days = [(datetime.date.fromisoformat(day) - datetime.date(1970, 1, 1)).days for day in expected]
+    assert examples["metadata"]["custom:span"] == days[-1]
+    assert json.loads(examples["metadata"]["spans"]) == [[day, 0] for day in days]
     assert examples["metadata"]["input_fingerprint"]
 
 
 @pytest.mark.parametrize(
     ("span", "message"),
     [
-        ("soon", "span: expected a number or a day such as 2026-11-20, found 'soon'"),
-        ("2026-01-31", "examples.splits: Cannot find matching for split train"),
+        ("soon", "span: expected numbers or days such as 2026-11-20, found 'soon'"),
+        (
+            "2026-01-31",
+            "examples.span: 2026-01-31 is not there, or not complete; found 2026-",
+        ),
     ],
 )
 def test_a_span_that_is_not_there_is_an_error_in_a_line(

@@ -16,7 +16,7 @@ def write_rows(path: Path, list_id: str) -> None:
     (path / "rows.csv").write_text("query,grade,price\n" + rows)
 
 
-def config_for(folder: Path, pattern: str, span: int) -> Path:
+def config_for(folder: Path, pattern: str, span: str) -> Path:
     table: dict[str, object] = {
         "pipeline": {"name": "spans", "root": str(folder / "run")},
         "examples": {
@@ -39,20 +39,33 @@ def config_for(folder: Path, pattern: str, span: int) -> Path:
 @pytest.mark.parametrize(
     ("pattern", "folders", "span", "expected"),
     [
-        ("{SPAN}", ["1", "2"], 0, "2"),
-        ("{SPAN}", ["1", "2"], 1, "1"),
-        ("{SPAN}/v{VERSION}", ["1/v1", "2/v1", "2/v3"], 0, "2/v3"),
-        ("{YYYY}-{MM}-{DD}", ["2026-01-30", "2026-02-01"], 0, "2026-02-01"),
+        ("{SPAN}", ["1", "2"], "", ["2"]),
+        ("{SPAN}", ["1", "2"], "1", ["1"]),
+        ("{SPAN}/v{VERSION}", ["1/v1", "2/v1", "2/v3"], "", ["2/v3"]),
+        ("{YYYY}-{MM}-{DD}", ["2026-01-30", "2026-02-01"], "", ["2026-02-01"]),
+        ("{SPAN}", ["1", "2", "3", "4"], "1, 3..4", ["1", "3", "4"]),
     ],
-    ids=["newest", "chosen", "version", "date"],
+    ids=["newest", "chosen", "version", "date", "several"],
 )
 def test_span_is_read(
-    tmp_path: Path, pattern: str, folders: list[str], span: int, expected: str
+    tmp_path: Path, pattern: str, folders: list[str], span: str, expected: list[str]
 ) -> None:
     for folder in folders:
         for split in ("train", "validation"):
-            write_rows(tmp_path / "logs" / folder / split, f"{folder}-{split}")
+            write_rows(tmp_path / "logs" / folder / split, f"list-{folder}-{split}")
     config = decode.load(str(config_for(tmp_path, pattern, span)))
     (tmp_path / "run").mkdir()
-    (example,) = stored(ingest(config, tmp_path / "run"), "train")
-    assert f"{expected}-train".encode() in example
+    examples = stored(ingest(config, tmp_path / "run"), "train")
+    found = sorted(example[example.index(b"list-") :].split(b"\n")[0] for example in examples)
+    assert len(found) == len(expected)
+    for example, folder in zip(found, expected, strict=True):
+        assert example.startswith(f"list-{folder}-train".encode())
+
+
+def test_rows_with_one_id_in_two_spans_are_two_lists(tmp_path: Path) -> None:
+    for folder in ("1", "2"):
+        for split in ("train", "validation"):
+            write_rows(tmp_path / "logs" / folder / split, f"list-{split}")
+    config = decode.load(str(config_for(tmp_path, "{SPAN}", "1..2")))
+    (tmp_path / "run").mkdir()
+    assert len(stored(ingest(config, tmp_path / "run"), "train")) == 2

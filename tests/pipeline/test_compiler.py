@@ -202,8 +202,8 @@ def test_spans_are_a_parameter_with_a_default() -> None:
     found = config()
     splits = {name: "{SPAN}/" + pattern for name, pattern in found.examples.splits.items()}
     spanned = functools.partial(dataclasses.replace, found.examples, splits=splits, synthetic=None)
-    for span, default in ((0, ""), (7, "7")):
-        spec = compiled(dataclasses.replace(found, examples=spanned(span=span)))[0]
+    for default in ("", "7", "2026-11-20..2026-11-22"):
+        spec = compiled(dataclasses.replace(found, examples=spanned(span=default)))[0]
         (declared,) = spec["root"]["inputDefinitions"]["parameters"].items()
         assert declared[0] == "span"
         assert declared[1]["defaultValue"] == default
