@@ -19,6 +19,7 @@ from tfx.utils import json_utils
 from tfx.utils import proto_utils
 
 from components import evaluation
+from components.example_gen.executor import SPANS
 from data import storage
 from models import versions
 
@@ -68,8 +69,7 @@ def _manifest(input_dict: dict[str, list[Any]], settings: dict[str, Any]) -> dic
     return {
         "data": {
             "splits": artifact_utils.decode_split_names(examples.split_names),
-            "span": examples.get_int_custom_property("span"),
-            "version": examples.get_int_custom_property("version"),
+            "spans": json.loads(examples.get_string_custom_property(SPANS) or "[]"),
             "fingerprint": examples.get_string_custom_property("input_fingerprint"),
         },
         "metrics": {

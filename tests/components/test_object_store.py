@@ -87,9 +87,6 @@ def test_a_whole_pipeline(remote: RemotePath) -> None:
     made: dict[tuple[str, str], list[Any]] = {}
     for node in dag.create_nodes(config):
         made |= execute(node, made, remote / "artifacts")
-        if node.id == "RankingExampleGen":
-            for name in ("span", "version"):
-                made[node.id, "examples"][0].set_int_custom_property(name, 0)
 
     [model] = made["Trainer", "model"]
     [run] = made["Trainer", "model_run"]

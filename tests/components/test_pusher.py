@@ -62,8 +62,7 @@ def push(folder: Path, *, blessed: bool, content: str = "weights") -> standard_a
     blessing.set_int_custom_property("blessed", int(blessed))
     (folder / "blessing" / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
     examples.split_names = '["train", "test"]'
-    examples.set_int_custom_property("span", 7)  # as ExampleGen's driver does
-    examples.set_int_custom_property("version", 2)
+    examples.set_string_custom_property("spans", "[[6, 0], [7, 2]]")  # as ExampleGen does
     examples.set_string_custom_property("input_fingerprint", "split:train,num_files:1")
     inputs = {
         "model": [model],
@@ -83,8 +82,7 @@ def test_a_blessed_model_is_published_with_what_it_is(tmp_path: Path) -> None:
     assert (version.path / "saved_model.pb").read_text() == "weights"
     assert version.manifest["data"] == {
         "splits": ["train", "test"],
-        "span": 7,
-        "version": 2,
+        "spans": [[6, 0], [7, 2]],
         "fingerprint": "split:train,num_files:1",
     }
     assert version.manifest["metrics"] == {
