@@ -3,14 +3,13 @@
 Command:  python benchmarks/sparse_tables.py [--keys 10000000] [--dim 32]
 Time:     about a minute on 2 idle cores, ten on busy ones; 9 GB of memory
 Result:                     static  vocabulary     ours   / static
-          training, even       848           -     1197       1.41
-          serving, even        136         224      229       1.68
-          training, Zipf       470           -      621       1.32
-          serving, Zipf        107         192      206       1.92
+          training, even       889           -     1137       1.28
+          serving, even        152         282      250       1.64
+          training, Zipf       546           -      681       1.25
+          serving, Zipf        136         230      229       1.68
           memory: fixed 1.25 of the rows, exported 1.10, grown 1.60
-          These are of 2 cores of which other work took one; of six such runs, training was 1.18 to
-          1.41 and serving 1.45 to 1.92. With the hash table that training needs, serving was 2.49
-          and 2.09 on idle cores, where the vocabulary was 1.84 and 1.68.
+          These are of 2 cores of which other work took one. With the hash table that training
+          needs, serving was 2.49 and 2.09 on idle cores, where the vocabulary was 1.84 and 1.68.
           To export took 30 seconds of CPU.
           The addons 0.7.2 took 2579 and 1423 ns for an id in training at a tenth of the keys.
 

@@ -17,7 +17,6 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from models.sparse.index import mixed
 from models.sparse.rows import HOST
 from models.sparse.rows import gathered
 
@@ -45,8 +44,8 @@ class PerfectHash(tf.Module):
         self._buckets, self._places = (int(len(keys) / share) | 1 for share in (BUCKET, LOAD))
         self.n_slots = 1 + self._places
         for attempt in itertools.count():
-            drawn = np.random.default_rng(attempt).integers(2**64, size=5, dtype=np.uint64)
-            self._factors = [int(factor) | 1 for factor in drawn]
+            drawn = np.random.default_rng(attempt).integers(-(2**63), 2**63, size=5)
+            self._factors = (drawn | 1).tolist()
             hashes = self._hashes(tf.constant(keys, tf.int64))
             seeds = self._search(hashes.numpy(), self._buckets_of(hashes).numpy())
             if seeds is not None:
@@ -68,17 +67,18 @@ class PerfectHash(tf.Module):
 
     def _hashes(self, keys: tf.Tensor) -> tf.Tensor:
         """Returns numbers, one for each key, that show nothing of a pattern among the keys."""
-        first, second, *_ = self._factors
-        return tf.bitcast(mixed(mixed(keys, first), second), tf.uint64)
+        for factor in self._factors[:2]:
+            keys = _mixed(keys * factor)
+        return keys
 
     def _buckets_of(self, hashes: tf.Tensor) -> tf.Tensor:
-        return _scaled(hashes * tf.constant(self._factors[2], tf.uint64), self._buckets)
+        return _scaled(hashes * self._factors[2], self._buckets)
 
     def _sent_to(self, hashes: tf.Tensor) -> tf.Tensor:
         *_, of_seed, of_slot = self._factors
-        seeds = tf.cast(gathered(self.seeds, self._buckets_of(hashes)), tf.uint64)
-        moved = tf.bitwise.bitwise_xor(hashes, seeds * tf.constant(of_seed, tf.uint64))
-        return _scaled(moved * tf.constant(of_slot, tf.uint64), self._places) + (NOBODY + 1)
+        seeds = tf.cast(gathered(self.seeds, self._buckets_of(hashes)), tf.int64)
+        moved = tf.bitwise.bitwise_xor(hashes, seeds * of_seed)
+        return _scaled(moved * of_slot, self._places, NOBODY + 1)
 
     def _search(self, hashes: np.ndarray, buckets: np.ndarray) -> np.ndarray | None:
         """Returns the seed of each bucket, none where there is a bucket that no seed suits."""
@@ -94,7 +94,7 @@ class PerfectHash(tf.Module):
             for seed in range(SEEDS):
                 if not left.size:
                     break
-                suited = taken.take(keys, np.uint64(seed * of_seed % 2**64))
+                suited = taken.take(keys, _wrapped(seed * of_seed))
                 if suited.size:
                     found[left[suited]] = seed
                     left, keys = np.delete(left, suited), np.delete(keys, suited, axis=1)
@@ -107,11 +107,11 @@ class _Taken:
     """The slots that are taken while seeds are sought, counted from 0."""
 
     def __init__(self, slots: int, factor: int) -> None:
-        self._slots, self._factor = slots, np.uint64(factor)
+        self._slots, self._factor = slots, factor
         self._taken = np.zeros(slots, bool)
         self._claims = np.zeros(slots, np.int32)
 
-    def take(self, keys: np.ndarray, shift: np.uint64) -> np.ndarray:
+    def take(self, keys: np.ndarray, shift: int) -> np.ndarray:
         """Takes the slots of buckets that can have them all; returns the numbers of these buckets.
 
         Args:
@@ -121,7 +121,7 @@ class _Taken:
         suited, slots = np.arange(keys.shape[1]), np.empty([0, keys.shape[1]], np.int64)
         for hashes in keys:
             # As `_scaled`: one step of TensorFlow takes as long as many small ones of NumPy.
-            numbers = ((hashes[suited] ^ shift) * self._factor).view(np.int64)
+            numbers = (hashes[suited] ^ shift) * self._factor
             wanted = (numbers * (self._slots / 2**64)).astype(np.int64) + self._slots // 2
             free = ~self._taken[wanted]
             suited, slots = suited[free], np.vstack([slots[:, free], wanted[free]])
@@ -132,7 +132,21 @@ class _Taken:
         return suited[alone]
 
 
-def _scaled(numbers: tf.Tensor, count: int) -> tf.Tensor:
-    """Returns for 64-bit numbers others from 0 to `count - 1`, if `count` is odd."""
-    share = tf.cast(tf.bitcast(numbers, tf.int64), tf.float64) * (count / 2**64)
-    return tf.cast(share, tf.int64) + count // 2
+def _mixed(numbers: tf.Tensor) -> tf.Tensor:
+    """Returns numbers whose low bits depend on the high ones as well.
+
+    The high bits of a number are the low bits of the float next to it; a shift takes much longer.
+    """
+    high = tf.bitcast(tf.cast(numbers, tf.float32), tf.int32)
+    return tf.bitwise.bitwise_xor(numbers, tf.cast(high, tf.int64))
+
+
+def _wrapped(number: int) -> int:
+    """Returns a number as 64 bits with a sign have it."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
+def _scaled(numbers: tf.Tensor, count: int, first: int = 0) -> tf.Tensor:
+    """Returns for 64-bit numbers `count` others from the first on, if `count` is odd."""
+    share = tf.cast(numbers, tf.float64) * (count / 2**64)
+    return tf.cast(share, tf.int64) + (count // 2 + first)
