@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.ports import addresses
 
 ROOT = Path(__file__).resolve().parents[2]
-JOB_SERVICE = "apache_beam.runners.portability.local_job_service_main"
+JOB_SERVICE = "tests.e2e.job_service"
 POOL = "apache_beam.runners.worker.worker_pool_main"
 QUIET = {"PYTHONWARNINGS": "ignore"}  # of libraries
 
@@ -23,8 +23,7 @@ QUIET = {"PYTHONWARNINGS": "ignore"}  # of libraries
 def services(folder: Path) -> Iterator[tuple[str, ...]]:
     """Starts both, with their logs in the folder, and yields the options that use them.
 
-    Both end afterwards, and all workers with them. The job service starts one worker for a job,
-    whatever it is asked for.
+    Both end afterwards, and all workers with them. A job has two workers.
     """
     port_file, [address] = folder / "job-service.port", addresses(1)
     with (
@@ -42,6 +41,11 @@ def services(folder: Path) -> Iterator[tuple[str, ...]]:
             "--environment_type=EXTERNAL",
             f"--environment_config={address}",
         )
+
+
+def started(folder: Path) -> int:
+    """Returns how many workers the pool has started."""
+    return (folder / f"{POOL}.log").read_text().count("Starting worker")
 
 
 @contextlib.contextmanager

@@ -39,6 +39,7 @@ from tests.e2e import portable
 from tests.e2e import runs
 
 DATA_NODES = 5
+BEAM_NODES = 3
 SIZES = {"train": 50, "validation": 30, "test": 30}
 """Fewer documents than sketches hold values: beyond that, they depend on how a split is divided."""
 IN_MEMORY, PROCESSES, PORTABLE = "in memory", "multi_processing", "portable"
@@ -210,6 +211,11 @@ def test_example_gen(run: Run, runner: str) -> None:
     sizes = {name: len(records) for name, records in expected.examples.items()}
     assert sizes == {f"Split-{split}": size for split, size in SIZES.items()}
     assert found.examples == expected.examples
+
+
+def test_a_job_has_two_workers_of_the_pool(run: Run, runners: Runners) -> None:
+    run(PORTABLE)
+    assert portable.started(runners.logs) >= 2 * BEAM_NODES
 
 
 def test_counters_and_refusals(run: Run, runner: str) -> None:
