@@ -150,7 +150,9 @@ def _add_cluster(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--version", default="", help="its name (default: the newest)")
     command.add_argument(
-        "--span", help="spans of the logs: numbers or days, such as 18..20 (default: the newest)"
+        "--span",
+        help="spans of the logs: numbers or days, such as 18..20 (default: the newest; start plans"
+        " them where the configuration has examples.spans)",
     )
     command.add_argument(
         "--param",

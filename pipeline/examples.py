@@ -20,7 +20,7 @@ from data.readers import Format
 from data.readers import ReadOptions
 from data.synthetic import Synthetic
 from pipeline.spans import SpansConfig
-from pipeline.spans import span_numbers
+from pipeline.spans import asked
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 """The names of splits that mean something to the pipeline."""
@@ -48,8 +48,8 @@ class ExamplesConfig:
       hash_splits: Split names and shares: a list goes to a split by the hash of its id, an
         impression by that of its file's name and row. Divided is the one pattern of `splits` or,
         beside others, the one of `train`.
-      span: The spans to train on, numbers or days, such as `18`, `2026-11-20`, `18..20, 22`; empty
-        for what `spans` says or, without it, the newest.
+      span: The spans to train on, numbers or days, such as `18`, `2026-11-20`, `18..20, 22:1`;
+        empty for what `spans` says or, without it, the newest.
       spans: How training follows the spans, run by run.
       max_bad_share: The share of records that may be refused before the run stops.
       options: How the format is read.
@@ -101,8 +101,8 @@ class ExamplesConfig:
             yield f"hash_splits: {name} must be at least 1, found {share}", share < 1
         bad_share = not 0 <= self.max_bad_share < 1
         yield f"max_bad_share must be in [0, 1), found {self.max_bad_share}", bad_share
-        asked = bool(span_numbers(self.span)) or self.spans is not None
-        yield "spans need '{SPAN}' or a date in every pattern", asked and not self.has_spans
+        wanted = bool(asked(self.span)) or self.spans is not None
+        yield "spans need '{SPAN}' or a date in every pattern", wanted and not self.has_spans
         marker = self.spans.marker if self.spans else ""
         spanless = bool(marker) and not _has_span(marker)
         yield f"spans.marker needs '{{SPAN}}' or a date, found '{marker}'", spanless

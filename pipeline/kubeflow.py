@@ -20,7 +20,10 @@ from pipeline.client import Server
 from pipeline.config import Config
 from pipeline.config import Engine
 from pipeline.examples import SPAN
-from pipeline.spans import span_numbers
+from pipeline.plans import Decision
+from pipeline.plans import Plan
+from pipeline.spans import asked
+from pipeline.spans import exactly
 from pipeline.tables import table
 
 
@@ -58,8 +61,24 @@ def start(options: argparse.Namespace) -> int:
     config, given, limit = _config(options), _parameters(options), _limit(options)
     server = _server(options.host, config)
     chosen = submission.version(server, config.pipeline.name, options.version)
+    if config.examples.spans and SPAN not in given:
+        plan = _planned(server, config)
+        if plan.decision is not Decision.TRAIN:
+            return 0
+        given[SPAN] = exactly(plan.spans)
     run_id = _start(server, config, chosen, given)
     return following.watch(server, run_id, limit=limit) if options.follow else 0
+
+
+def _planned(server: Server, config: Config) -> Plan:
+    from pipeline import planning  # loads TFX, which takes some 20 s
+    from pipeline import remote_plans
+
+    plan = remote_plans.planned(server, config)
+    print(planning.describe(config, plan), flush=True)
+    if plan.decision is Decision.FAIL:
+        raise InputError(f"examples.spans: {plan.why}")
+    return plan
 
 
 def follow(options: argparse.Namespace) -> int:
@@ -194,7 +213,7 @@ def _parameters(options: argparse.Namespace) -> dict[str, str]:
         given[name] = value
     if options.span is not None:
         given[SPAN] = options.span
-    span_numbers(given.get(SPAN, ""))  # refuses what is none
+    asked(given.get(SPAN, ""))  # refuses what is none
     return given
 
 

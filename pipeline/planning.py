@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 
 from components.example_gen import portions
 from pipeline import ledger
@@ -13,15 +14,22 @@ from pipeline.plans import Known
 from pipeline.plans import Plan
 from pipeline.plans import plan
 from pipeline.spans import due_day
+from pipeline.spans import exactly
 from pipeline.spans import spell
 
 
-def planned(config: Config, now: datetime.datetime | None = None) -> Plan:
+def planned(
+    config: Config,
+    trained: Mapping[int, int] | None = None,
+    *,
+    now: datetime.datetime | None = None,
+) -> Plan:
     """Plans the next run.
 
     Args:
       config: The configuration; without `examples.spans`, or with `examples.span`, it says itself
         what to train on.
+      trained: The ledger; by default that of local runs.
       now: The time; by default that of the clock.
 
     Raises:
@@ -34,15 +42,17 @@ def planned(config: Config, now: datetime.datetime | None = None) -> Plan:
     due = max(present, default=0)
     if examples.has_days:
         due = due_day(now or datetime.datetime.now(datetime.timezone.utc), examples.spans.delay)
-    return plan(examples.spans, Known(due, present, ledger.trained(config), examples.has_days))
+    if trained is None:
+        trained = ledger.trained(config)
+    return plan(examples.spans, Known(due, present, trained, examples.has_days))
 
 
 def following(config: Config, found: Plan) -> Config:
     """Returns the configuration of a run that follows a plan."""
     if not found.spans:
         return config
-    text = spell((span.span for span in found.spans), days=config.examples.has_days)
-    return dataclasses.replace(config, examples=dataclasses.replace(config.examples, span=text))
+    examples = dataclasses.replace(config.examples, span=exactly(found.spans))
+    return dataclasses.replace(config, examples=examples)
 
 
 def describe(config: Config, found: Plan) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from data.errors import InputError
 
 DAY = datetime.timedelta(days=1)
+NEWEST = -1
+"""Stands for the newest version of a span."""
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
@@ -91,36 +93,40 @@ class SpansConfig:
             raise InputError("patience is for missing = 'fail' or 'skip'; 'wait' waits for ever")
         if self.delay < 0:
             raise InputError(f"delay must be 0 or more hours, found {self.delay}")
-        if len(span_numbers(self.first)) > 1:
+        if len(asked(self.first)) > 1:
             raise InputError(f"first must be one span, found '{self.first}'")
 
     @property
     def start(self) -> int | None:
         """The first span to train on, if it is set."""
-        return next(iter(span_numbers(self.first)), None)
+        return next((found.span for found in asked(self.first)), None)
 
 
-def span_numbers(text: str) -> tuple[int, ...]:
-    """Returns the spans that a text names, in order.
+def asked(text: str) -> tuple[Span, ...]:
+    """Returns the spans that a text names, in order; of version `NEWEST` where it names none.
 
     Args:
       text: Numbers and days such as 2026-11-20, with commas between them; `..` between two stands
-        for all from one to the other. Nothing gives no span.
+        for all from one to the other, and `:2` after one for its version. Nothing gives no span.
 
     Raises:
       InputError: It is none of these.
 
-    >>> span_numbers("3, 1970-01-05..1970-01-07"), span_numbers("")
-    ((3, 4, 5, 6), ())
+    >>> [found.span for found in asked("3, 1970-01-05..1970-01-07")], asked("18:2")
+    ([3, 4, 5, 6], (Span(span=18, version=2),))
     """
-    found: set[int] = set()
+    found: dict[int, int] = {}
     for part in filter(None, map(str.strip, text.split(","))):
         first, dots, last = (end.strip() for end in part.partition(".."))
-        numbers = range(_number(first), _number(last if dots else first) + 1)
-        if not numbers:
-            raise InputError(f"span: expected the earlier span first, found '{part}'")
-        found.update(numbers)
-    return tuple(sorted(found))
+        if dots:
+            numbers = range(_number(first), _number(last) + 1)
+            if not numbers:
+                raise InputError(f"span: expected the earlier span first, found '{part}'")
+            found.update(dict.fromkeys(numbers, NEWEST))
+        else:
+            name, colon, version = first.partition(":")
+            found[_number(name)] = _number(version) if colon else NEWEST
+    return tuple(Span(*pair) for pair in sorted(found.items()))
 
 
 def _number(text: str) -> int:
@@ -148,6 +154,15 @@ def spell(spans: Iterable[int], *, days: bool) -> str:
             runs.append([span])
     named = (map(_day if days else str, run) for run in runs)
     return ", ".join("..".join(ends) for ends in named)
+
+
+def exactly(spans: Iterable[Span]) -> str:
+    """Returns the text that names spans in these versions.
+
+    >>> exactly([Span(3), Span(4, 2)])
+    '3, 4:2'
+    """
+    return ", ".join(f"{s.span}:{s.version}" if s.version else str(s.span) for s in sorted(spans))
 
 
 def _day(span: int) -> str:

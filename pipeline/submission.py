@@ -88,7 +88,7 @@ def upload(server: Server, name: str, text: str) -> Version:
       text: The compiled file.
     """
     digest = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
-    pipeline_id = _find(server, name) or _create(server, name)
+    pipeline_id = find(server, name) or _create(server, name)
     same = _versions(server, pipeline_id, filter=_where("IS_SUBSTRING", digest))
     if found := next(same, None):
         return found
@@ -111,7 +111,7 @@ def version(server: Server, name: str, wanted: str = "") -> Version:
     Raises:
       InputError: There is none.
     """
-    pipeline_id = _find(server, name)
+    pipeline_id = find(server, name)
     if pipeline_id is None:
         raise InputError(f"no pipeline '{name}' at {server.host}: 'upload' brings it there")
     chosen = {"filter": _where("EQUALS", wanted)} if wanted else {}
@@ -167,7 +167,8 @@ def experiment(server: Server, config: Config, *, create: bool = False) -> str |
     return found and found.experiment_id
 
 
-def _find(server: Server, name: str) -> str | None:
+def find(server: Server, name: str) -> str | None:
+    """Returns the id of an uploaded pipeline; None if it is not there."""
     by_name = server.api.pipelines.get_pipeline_by_name
     try:
         return server.call(by_name, name=name, **_namespace(server)).pipeline_id

@@ -67,8 +67,8 @@ def _check(config: Config) -> None:
     if config.pipeline.engine is not Engine.LOCAL:
         engine = config.pipeline.engine.value
         raise InputError(
-            f"watch: expected the engine 'local', found '{engine}'; the command 'schedule' is for"
-            " clusters"
+            f"watch: expected the engine 'local', found '{engine}'; on a cluster 'start --follow'"
+            " does what the plan says"
         )
 
 

@@ -17,8 +17,9 @@ from tfx.proto import example_gen_pb2
 from data.errors import InputError
 from pipeline.examples import ExamplesConfig
 from pipeline.spans import EPOCH
+from pipeline.spans import NEWEST
 from pipeline.spans import Span
-from pipeline.spans import span_numbers
+from pipeline.spans import asked
 from pipeline.spans import spell
 
 PLACEHOLDER = re.compile(r"\{(SPAN|VERSION|YYYY|MM|DD)(?::(\d+))?\}")
@@ -28,24 +29,28 @@ _DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
 
 
 def chosen(config: ExamplesConfig) -> tuple[Span, ...]:
-    """Returns the spans to read, each in its newest complete version; none for logs without spans.
+    """Returns the spans to read; none for logs without spans.
 
     Raises:
       InputError: One that is asked for is not there, or none is.
     """
     if not config.has_spans:
         return ()
-    found, asked = present(config), span_numbers(config.span)
-    if not asked and not found:
+    complete = _complete(config)
+    newest, wanted = _newest(complete), asked(config.span)
+    if not wanted and not complete:
         patterns = ", ".join(f"'{pattern}'" for pattern in config.splits.values())
         raise InputError(f"examples.splits: no span below '{config.base}' has files for {patterns}")
-    missing = [span for span in asked if span not in found]
+    missing = [
+        s for s in wanted if not (s.span in newest if s.version == NEWEST else s in complete)
+    ]
     if missing:
         raise InputError(
-            f"examples.span: {spell(missing, days=config.has_days)} is not there, or not complete;"
-            f" found {spell(found, days=config.has_days) or 'none'}"
+            f"examples.span: {_words(missing, config)} is not there, or not complete; found"
+            f" {_words(complete, config) or 'none'}"
         )
-    return tuple(Span(span, found[span]) for span in asked or [max(found)])
+    found = wanted or (Span(max(newest), NEWEST),)
+    return tuple(Span(s.span, newest[s.span]) if s.version == NEWEST else s for s in found)
 
 
 def present(config: ExamplesConfig) -> dict[int, int]:
@@ -54,6 +59,18 @@ def present(config: ExamplesConfig) -> dict[int, int]:
     A span is complete when each split has files of it, and the marker that the configuration names
     is there.
     """
+    return _newest(_complete(config))
+
+
+def _newest(complete: Iterable[Span]) -> dict[int, int]:
+    return {found.span: found.version for found in sorted(complete)}
+
+
+def _words(spans: Iterable[Span], config: ExamplesConfig) -> str:
+    return spell((found.span for found in spans), days=config.has_days)
+
+
+def _complete(config: ExamplesConfig) -> set[Span]:
     complete = functools.reduce(
         set.intersection, [_matching(config, pattern) for pattern in config.splits.values()]
     )
@@ -61,7 +78,7 @@ def present(config: ExamplesConfig) -> dict[int, int]:
         marked = _matching(config, config.spans.marker)
         whole = VERSION in _names(config.spans.marker)
         complete = {s for s in complete if (s if whole else Span(s.span)) in marked}
-    return {found.span: found.version for found in sorted(complete)}
+    return complete
 
 
 def filled(pattern: str, span: Span) -> str:

@@ -48,6 +48,7 @@ LAYERS = (
         "pipeline.ledger",
         "pipeline.lineage",
         "pipeline.planning",
+        "pipeline.remote_plans",
         "pipeline.report",
         "pipeline.runners",
         "pipeline.schedules",

@@ -13,6 +13,8 @@ import yaml
 import pipeline
 import pipeline_runner
 from pipeline.cluster import NODES
+from tests.e2e import days
+from tests.e2e import runs
 from tests.pipeline import kfp_samples
 from tests.pipeline import kfp_server
 
@@ -63,6 +65,40 @@ def test_start(
     (body,) = server.sent("create_run")
     assert body["runtime_config"]["parameters"] == {"span": "2026-11-20", "epochs": 5}
     assert not [request for request in server.requests if request.name == "get_run"]
+
+
+def test_start_follows_the_spans(
+    server: kfp_server.Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each span once, one run at a time, and again what a run that failed was told."""
+    path, logs = tmp_path / "days.toml", tmp_path / "data"
+    table = days.config(tmp_path, pipeline={"name": "products"})
+    cluster = {"image": "registry/ranking:1", "root": str(tmp_path), "data": str(logs)}
+    path.write_text(runs.to_toml({**table, "cluster": cluster}))
+    start = ["start", "--config", str(path)]
+    pipeline_runner.main(["upload", "--config", str(path)])
+    capsys.readouterr()
+
+    def told() -> str:
+        assert pipeline_runner.main(start) == 0
+        return capsys.readouterr().out.split("\n")[0]
+
+    assert told() == "nothing: no span is there yet"
+    for day in (1, 2):
+        days.write(logs, days.World(lists=1), day, version=day)
+    assert told() == "train on 1..2: not trained before: 1..2"
+    assert told() == "wait: run run-1 goes on"
+    (run,) = server.store.entries["run"].values()
+    run["state"] = "FAILED"
+    assert told() == "train on 1..2: not trained before: 1..2"
+    for run in server.store.entries["run"].values():
+        run["state"] = "SUCCEEDED"
+    assert told() == "nothing: all spans up to 2 that are there were trained"
+    days.write(logs, days.World(lists=1), 2, version=3)
+    assert told() == "train on 2: not trained before: 2; late, or in a new version: 2"
+    bodies = server.sent("create_run")
+    given = [body["runtime_config"]["parameters"]["span"] for body in bodies]
+    assert given == ["1:1, 2:2", "1:1, 2:2", "2:3"]
 
 
 @pytest.mark.parametrize(("state", "status"), [("SUCCEEDED", 0), ("FAILED", 1)])

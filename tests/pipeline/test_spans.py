@@ -9,9 +9,12 @@ import pytest
 
 from data.errors import InputError
 from pipeline.spans import EPOCH
+from pipeline.spans import NEWEST
+from pipeline.spans import Span
 from pipeline.spans import SpansConfig
+from pipeline.spans import asked
 from pipeline.spans import due_day
-from pipeline.spans import span_numbers
+from pipeline.spans import exactly
 from pipeline.spans import spell
 
 
@@ -26,13 +29,19 @@ from pipeline.spans import spell
     ],
 )
 def test_spans_are_numbers_and_days(text: str, expected: tuple[int, ...]) -> None:
-    assert span_numbers(text) == expected
+    assert tuple(found.span for found in asked(text)) == expected
 
 
 @pytest.mark.parametrize("days", [False, True])
 def test_what_is_spelled_is_read_again(days: bool) -> None:
     numbers = (20000, 20001, 20002, 20005, 20010, 20011)
-    assert span_numbers(spell(numbers, days=days)) == numbers
+    assert tuple(found.span for found in asked(spell(numbers, days=days))) == numbers
+
+
+def test_versions_are_kept() -> None:
+    spans = (Span(3, 1), Span(7, 12))
+    assert asked(exactly(spans)) == spans
+    assert asked("3..4, 4:2") == (Span(3, NEWEST), Span(4, 2))
 
 
 @pytest.mark.parametrize(
@@ -41,12 +50,13 @@ def test_what_is_spelled_is_read_again(days: bool) -> None:
         ("soon", "span: expected numbers or days such as 2026-11-20, found 'soon'"),
         ("3..", "span: expected numbers or days such as 2026-11-20, found ''"),
         ("-1", "span: expected numbers or days such as 2026-11-20, found '-1'"),
+        ("3:x", "span: expected numbers or days such as 2026-11-20, found 'x'"),
         ("5..3", "span: expected the earlier span first, found '5..3'"),
     ],
 )
 def test_a_text_that_names_no_span(text: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        span_numbers(text)
+        asked(text)
     assert str(caught.value) == message
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,7 +77,7 @@ class Script:
 
         monkeypatch.setattr(planning, "planned", planned)
         monkeypatch.setattr(watching, "_run", run)
-        monkeypatch.setattr(watching.time, "sleep", self.done.append)
+        monkeypatch.setattr(time, "sleep", self.done.append)
 
 
 @pytest.mark.parametrize(
@@ -151,8 +152,8 @@ def test_what_cannot_be_watched(config: Config) -> None:
     with pytest.raises(InputError) as caught:
         watching.watch(dataclasses.replace(config, pipeline=remote), "", every=1, once=True)
     assert str(caught.value) == (
-        "watch: expected the engine 'local', found 'kubeflow'; the command 'schedule' is for"
-        " clusters"
+        "watch: expected the engine 'local', found 'kubeflow'; on a cluster 'start --follow' does"
+        " what the plan says"
     )
 
 

@@ -71,7 +71,12 @@ def test_a_marker_makes_a_span_complete(
 
 @pytest.mark.parametrize(
     ("span", "expected"),
-    [("", [Span(4, 1)]), ("2", [Span(2, 5)]), ("1..2, 4", [Span(1, 1), Span(2, 5), Span(4, 1)])],
+    [
+        ("", [Span(4, 1)]),
+        ("2", [Span(2, 5)]),
+        ("1..2, 4", [Span(1, 1), Span(2, 5), Span(4, 1)]),
+        ("2:1", [Span(2, 1)]),
+    ],
 )
 def test_the_newest_span_is_chosen_or_those_asked_for(
     tmp_path: Path, span: str, expected: list[Span]
@@ -103,6 +108,12 @@ def test_patterns_are_filled() -> None:
             "1..4",
             "examples.span: 2, 4 is not there, or not complete; found 1, 3",
         ),
+        (
+            "{SPAN}/v{VERSION}",
+            ["1/v1"],
+            "1:2",
+            "examples.span: 1 is not there, or not complete; found 1",
+        ),
         ("{SPAN}", [], "4", "examples.span: 4 is not there, or not complete; found none"),
         (
             "{SPAN}",
@@ -125,7 +136,7 @@ def test_patterns_are_filled() -> None:
             " {SPAN}-{YYYY}/train*",
         ),
     ],
-    ids=["missing", "none", "newest-of-none", "no-day", "both"],
+    ids=["missing", "version", "none", "newest-of-none", "no-day", "both"],
 )
 def test_spans_that_are_not_there(
     tmp_path: Path, pattern: str, folders: list[str], span: str, message: str
