@@ -15,21 +15,7 @@ def parser() -> argparse.ArgumentParser:
         " blessed.",
     )
     commands = top.add_subparsers(dest="command", metavar="command")
-    run = commands.add_parser("run", help="run the pipeline, from logs to a published model")
-    _add_config(run)
-    run.add_argument(
-        "--tune",
-        type=int,
-        metavar="N",
-        help="first search the space of [tuner] with N trials (0: without a search)",
-    )
-    run.add_argument(
-        "--span",
-        metavar="SPANS",
-        help="train on these spans, whatever was trained before: numbers or days, such as"
-        " 2026-11-20 or 18..20,22 (default: as examples.spans plans, else the newest)",
-    )
-    run.add_argument("--verbose", action="store_true", help="show the logs of TFX")
+    _add_run(commands.add_parser("run", help="run the pipeline, from logs to a published model"))
     worker = commands.add_parser("worker", help="train with others, as TF_CONFIG says")
     _add_config(worker)
     plan = commands.add_parser("plan", help="say which spans of the logs are trained on next")
@@ -47,6 +33,23 @@ def parser() -> argparse.ArgumentParser:
     _add_using(commands)
     _add_cluster(commands)
     return top
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    _add_config(run)
+    run.add_argument(
+        "--tune",
+        type=int,
+        metavar="N",
+        help="first search the space of [tuner] with N trials (0: without a search)",
+    )
+    run.add_argument(
+        "--span",
+        metavar="SPANS",
+        help="train on these spans, whatever was trained before: numbers or days, such as"
+        " 2026-11-20 or 18..20,22 (default: as examples.spans plans, else the newest)",
+    )
+    run.add_argument("--verbose", action="store_true", help="show the logs of TFX")
 
 
 def _add_watch(watch: argparse.ArgumentParser) -> None:
@@ -127,7 +130,7 @@ def _add_cluster(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for command in (upload, start, create):
         _add_deployment(command)
     for command in (start, create):
-        _add_run(command)
+        _add_start(command)
     for command in (follow, cancel):
         command.add_argument("run", metavar="RUN_ID", help="the id that start prints, runs lists")
     start.add_argument("--follow", action="store_true", help="then follow it to its end")
@@ -147,7 +150,7 @@ def _add_cluster(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         )
 
 
-def _add_run(command: argparse.ArgumentParser) -> None:
+def _add_start(command: argparse.ArgumentParser) -> None:
     command.add_argument("--version", default="", help="its name (default: the newest)")
     command.add_argument(
         "--span",
