@@ -1,19 +1,19 @@
 """Beam's runners: rows per CPU second of each node in memory, in processes and by a job service.
 
 Command:  python benchmarks/beam_runners.py [--rows 200000]
-Time:     8 minutes on 2 cores
-Result:   rows per CPU second, and CPU seconds, on two otherwise idle cores:
+Time:     11 minutes on 2 cores that did other work as well
+Result:   rows per CPU second, and CPU seconds, there:
                                in memory  multi_processing      portable
-          RankingExampleGen   27,285 (7)        8,379 (24)   13,822 (14)
-          StatisticsGen       29,985 (7)        8,133 (25)   12,796 (16)
-          Transform           4,121 (44)       1,737 (104)    3,361 (54)
-          Evaluator           1,684 (12)          467 (43)      826 (24)
+          RankingExampleGen   19,861 (10)       6,800 (29)    5,770 (35)
+          StatisticsGen        21,598 (9)       6,410 (31)    6,262 (32)
+          Transform            2,843 (63)      1,408 (128)   1,422 (127)
+          Evaluator            1,112 (18)         334 (60)      312 (64)
           Workers cost more mostly by what each does before its first row, however many there are:
           it imports TFX, for about 10 seconds, and loads the graphs of Transform or the model.
 
 The files are those of `clicks.py`, with its configuration and `--hash`. They run through the whole
 pipeline three times: in the process of the pipeline, with two workers that DirectRunner starts
-(multi_processing), and by Beam's job service with one worker of its pool (portable). CPU seconds
+(multi_processing), and by Beam's job service with two of its pool (portable). CPU seconds
 are those of all processes that take part; a worker's begin with its imports.
 """
 
