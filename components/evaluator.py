@@ -14,6 +14,7 @@ from tfx.utils import path_utils
 from tfx.utils import proto_utils
 
 from components import baseline
+from components import evaluation
 from components import impressions
 from components import metrics as metrics_lib
 from data import plain
@@ -25,6 +26,9 @@ from models import serving
 from models.metrics import parse_metric
 from pipeline.evaluation import EvaluationConfig
 from pipeline.evaluation import Threshold
+
+REASONS = "reasons"
+"""The property of a verdict with the thresholds that were missed, a line each."""
 
 
 class Executor(executor.Executor):
@@ -48,6 +52,14 @@ class Executor(executor.Executor):
             found = []
         input_dict = {**input_dict, key: found}
         super().Do(input_dict, output_dict, exec_properties)
+        _note_reasons(output_dict)
+
+
+def _note_reasons(output_dict: dict[str, list[Any]]) -> None:
+    """Writes the thresholds that were missed where ML Metadata keeps them."""
+    uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
+    [blessing] = output_dict[standard_component_specs.BLESSING_KEY]
+    blessing.set_string_custom_property(REASONS, "\n".join(evaluation.failures(uri)))
 
 
 def _signature(exec_properties: dict[str, Any]) -> str:

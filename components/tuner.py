@@ -19,10 +19,13 @@ from data import plain
 from data import storage
 from models.search import Outcome
 from models.search import Search
+from models.search import spell_value
 from models.tuning import TunerConfig
 
 TRIALS = "trials.json"
 """The file of all trials, best first, beside TFX's own."""
+CHOSEN = "chosen"
+"""The property of the results with the best values in words."""
 
 
 def tuner_fn(fn_args: tfx.components.FnArgs) -> tfx.components.TunerFnResult:
@@ -56,7 +59,12 @@ class Executor(executor.Executor):
         executor.write_best_hyperparameters(tuner, output_dict)
         results = output_dict[standard_component_specs.TUNER_RESULTS_KEY]
         path = storage.at(artifact_utils.get_single_uri(results)) / TRIALS
-        path.write_text(json.dumps([dataclasses.asdict(found) for found in tuner.outcomes()]))
+        found = tuner.outcomes()
+        path.write_text(json.dumps([dataclasses.asdict(outcome) for outcome in found]))
+        chosen = (f"{path} = {spell_value(value)}" for path, value in found[0].settings.items())
+        artifact_utils.get_single_instance(results).set_string_custom_property(
+            CHOSEN, f"trial {found[0].trial} of {len(found)}: {', '.join(chosen)}"
+        )
 
 
 class Tuner(tfx.components.Tuner):

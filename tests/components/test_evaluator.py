@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 import tensorflow_model_analysis as tfma
+from tfx.components.evaluator import executor
+from tfx.types import standard_artifacts
 
+from components import evaluation
 from components import evaluator
 from components.metrics import RankingMetrics
 from data import plain
@@ -89,3 +92,12 @@ def test_a_loss_is_a_change_in_the_worse_direction(name: str, direction: int, si
     assert found.change_threshold.direction == direction
     assert found.change_threshold.absolute.value == pytest.approx(sign * 0.05)
     assert abs(found.change_threshold.absolute.value) > 0.05  # TFMA demands more than the bound
+
+
+def test_reasons_are_where_ml_metadata_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+    monkeypatch.setattr(executor.Executor, "Do", lambda *arguments: None)
+    monkeypatch.setattr(evaluation, "failures", lambda uri: iter(["mrr: low", "arp: high"]))
+    outputs = {"evaluation": [judged], "blessing": [blessing]}
+    evaluator.Executor().Do({"model": [standard_artifacts.Model()]}, outputs, {})
+    assert blessing.get_string_custom_property(evaluator.REASONS) == "mrr: low\narp: high"

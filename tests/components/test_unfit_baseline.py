@@ -33,6 +33,11 @@ def model(folder: Path, *names: str) -> standard_artifacts.Model:
     return found
 
 
+@pytest.fixture(autouse=True)
+def _no_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluator, "_note_reasons", lambda output_dict: None)
+
+
 @pytest.mark.parametrize(
     ("baseline", "kept"),
     [(("price", "clicks"), True), (("price",), True), (("price", "age"), False), ((), False)],
