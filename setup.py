@@ -12,6 +12,7 @@ PACKAGES = (
     "pipeline.configs",
     "components",
     "components.example_gen",
+    "components.report",
     "models",
     "models.ctr",
     "models.embedding",
@@ -50,6 +51,8 @@ REQUIRES = (
     "google-cloud-aiplatform==1.71.1",  # newer ones warn about Python 3.10 in every process
     "absl-py==1.4.0",
     "grpcio==1.65.5",
+    "Jinja2==3.1.6",
+    "MarkupSafe==3.0.4",
     "numpy==1.26.4",
     "pandas==1.5.3",
     "protobuf==3.20.3",
@@ -88,6 +91,9 @@ setup(
     package_dir={"": "."},
     packages=[name for name in PACKAGES if (ROOT / name.replace(".", "/")).is_dir()],
     py_modules=["pipeline_runner"],
-    package_data={"pipeline.configs": ["*.toml"]},
+    package_data={
+        "pipeline.configs": ["*.toml"],
+        "components.report": ["templates/*.html", "templates/*.css"],
+    },
     entry_points={"console_scripts": ["ranking-pipelines = pipeline_runner:main"]},
 )

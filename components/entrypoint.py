@@ -12,6 +12,7 @@ import json
 import sys
 
 from tfx.dsl.io import fileio
+from tfx.orchestration.kubeflow.v2 import compiler_utils
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver
 from tfx.types import standard_component_specs
@@ -20,6 +21,8 @@ from tfx.utils import proto_utils
 
 from components.example_gen import component
 from components.example_gen import executor
+from components.report.component import TITLE
+from components.report.component import Html
 from data import storage
 from data import synthetic_files
 from data.errors import InputError
@@ -40,6 +43,7 @@ def main(arguments: list[str]) -> int:
     try:
         if import_utils.import_class_by_path(options.executor_class_path) is executor.Executor:
             _find_input(options)
+        compiler_utils.TITLE_TO_CLASS_PATH[TITLE] = f"{Html.__module__}.{Html.__name__}"
         kubeflow_v2_run_executor.main((options, beam_arguments))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -58,7 +58,13 @@ def calibration(found: Slice) -> list[tuple[float, float, float]]:
 
 def overall_baseline(uri: str) -> Slice | None:
     """Returns the blessed model's metrics over all lists, or None where there was no such model."""
-    return overall(_slices(uri, tfma.BASELINE_KEY)) if _compared(uri) else None
+    found = baseline_slices(uri)
+    return overall(found) if found else None
+
+
+def baseline_slices(uri: str) -> list[Slice]:
+    """Returns the metrics of the blessed model, slice by slice; none where there was none."""
+    return _slices(uri, tfma.BASELINE_KEY) if _compared(uri) else []
 
 
 def disagreement(slices_of_model: list[Slice], names: Iterable[str]) -> str:

@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="read a configuration and say what is wrong with it")
     _add_config(check)
     _add_using(commands)
+    _add_reports(commands)
     _add_cluster(commands)
     return top
 
@@ -100,6 +101,30 @@ def _add_using(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     for command in (listing, rollback):
         _add_config(command)
         command.add_argument("--models", help="the folder of versions (default: push.base)")
+
+
+def _add_reports(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    report = commands.add_parser("report", help="write the page of a local run")
+    compare = commands.add_parser("compare", help="write a page that compares two runs")
+    history = commands.add_parser("history", help="write the page of all local runs and pushes")
+    why = commands.add_parser("why", help="tell every decision of a local run")
+    for command in (report, why):
+        command.add_argument(
+            "run",
+            metavar="RUN",
+            nargs="?",
+            default="",
+            help="how its name begins (default: newest)",
+        )
+    compare.add_argument(
+        "runs", metavar="RUN", nargs=2, help="how its name begins, or its page, a .html file"
+    )
+    for command in (report, compare, history, why):
+        _add_config(command)
+    for command in (report, compare, history):
+        command.add_argument(
+            "--output", default="", help="a file (default: in reports, at the root)"
+        )
 
 
 def _add_recommend(recommend: argparse.ArgumentParser) -> None:

@@ -24,6 +24,7 @@ NODES = (
     "LatestBlessedModel",
     "Evaluator",
     "Pusher",
+    "RunReport",
 )
 """The names of all nodes, which the configuration may be asked about before TFX is loaded."""
 

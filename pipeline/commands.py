@@ -216,6 +216,39 @@ def rollback(options: argparse.Namespace) -> None:
     print(f"serving version {store.rollback(_models(options), options.to).version}")
 
 
+def report(options: argparse.Namespace) -> None:
+    """Writes the page of a run."""
+    config = decode.load(options.config)
+    from pipeline import runs  # takes some 20 s
+
+    print(f"wrote {runs.write_report(config, options.run, options.output)}")
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Writes the page that compares two runs."""
+    config = decode.load(options.config)
+    from pipeline import runs
+
+    first, second = options.runs
+    print(f"wrote {runs.write_comparison(config, first, second, options.output)}")
+
+
+def history(options: argparse.Namespace) -> None:
+    """Writes the page of all runs."""
+    config = decode.load(options.config)
+    from pipeline import runs
+
+    print(f"wrote {runs.write_history(config, options.output)}")
+
+
+def why(options: argparse.Namespace) -> None:
+    """Tells every decision of a run."""
+    config = decode.load(options.config)
+    from pipeline import runs
+
+    print(runs.explain(config, options.run))
+
+
 def _models(options: argparse.Namespace) -> AnyPath:
     return storage.at(options.models or decode.load(options.config).push.base)
 
@@ -223,13 +256,16 @@ def _models(options: argparse.Namespace) -> AnyPath:
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "cancel": on_kubeflow,
     "check": check,
+    "compare": compare,
     "compile": compile_,
     "configs": configs,
     "explain": explain,
     "follow": on_kubeflow,
+    "history": history,
     "manifests": manifests,
     "plan": plan,
     "recommend": recommend,
+    "report": report,
     "rollback": rollback,
     "run": run,
     "runs": on_kubeflow,
@@ -239,5 +275,6 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "upload": on_kubeflow,
     "versions": versions,
     "watch": watch,
+    "why": why,
     "worker": worker,
 }

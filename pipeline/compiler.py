@@ -18,6 +18,8 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunnerConfig
 
 from components import entrypoint
+from components.report.component import TITLE
+from components.report.component import Html
 from pipeline import dag
 from pipeline import platform
 from pipeline.cluster import ClusterConfig
@@ -75,7 +77,17 @@ def specification(config: Config) -> dict[str, Any]:
         task.update(_task(config.cluster, name))
         if name in FRESH:
             task["cachingOptions"] = {}
+    for component in spec["components"].values():
+        _show_pages(component)
     return spec
+
+
+def _show_pages(component: dict[str, Any]) -> None:
+    """Gives pages the type that Kubeflow Pipelines shows; TFX has no words for it."""
+    for artifact in component.get("outputDefinitions", {}).get("artifacts", {}).values():
+        schema = yaml.safe_load(artifact["artifactType"].get("instanceSchema", "{}"))
+        if schema.get("title") == Html.TYPE_NAME:
+            artifact["artifactType"] = {"schemaTitle": TITLE, "schemaVersion": "0.0.1"}
 
 
 def _tasks(spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

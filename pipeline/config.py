@@ -29,6 +29,7 @@ from pipeline.beam import BeamConfig
 from pipeline.cluster import ClusterConfig
 from pipeline.evaluation import EvaluationConfig
 from pipeline.examples import ExamplesConfig
+from pipeline.reporting import ReportConfig
 
 
 class Engine(str, enum.Enum):
@@ -144,6 +145,7 @@ class Config:
     tuner: TunerConfig = TunerConfig()
     cluster: ClusterConfig = ClusterConfig()
     beam: BeamConfig = BeamConfig()
+    report: ReportConfig = ReportConfig()
 
     def __post_init__(self) -> None:
         self.beam.require(engine.value for engine in Engine)

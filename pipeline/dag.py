@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from components import transform
 from components import tuner
 from components.example_gen.component import RankingExampleGen
 from components.pusher import Pusher
+from components.report import collect
+from components.report.component import RunReport
 from components.schema import RankingSchema
 from components.validator import ExampleValidator
 from components.validator import stats_options
@@ -114,6 +117,7 @@ def create_nodes(config: Config, why: str = "") -> list[base_node.BaseNode]:
     transform_node.add_upstream_node(validator)  # takes nothing from it, but must not run without
     ingestion = [example_gen, statistics_gen, schema_gen, validator, transform_node]
     nodes = ingestion + _modelling(config, examples, schema, transform_node)
+    nodes.append(_report(config, {node.id: node for node in nodes}))
     _give_beam_options(config, nodes)
     return nodes
 
@@ -193,6 +197,40 @@ def _gate(
         example_splits=[config.examples.evaluation_split],
     )
     return blessed, node
+
+
+def _report(config: Config, nodes: dict[str, base_node.BaseNode]) -> base_node.BaseNode:
+    return RunReport(
+        examples=nodes["RankingExampleGen"].outputs["examples"],
+        statistics=nodes["StatisticsGen"].outputs["statistics"],
+        anomalies=nodes["ExampleValidator"].outputs["anomalies"],
+        model=nodes["Trainer"].outputs["model"],
+        model_run=nodes["Trainer"].outputs["model_run"],
+        baseline_model=nodes["LatestBlessedModel"].outputs["model"],
+        evaluation=nodes["Evaluator"].outputs["evaluation"],
+        blessing=nodes["Evaluator"].outputs["blessing"],
+        pushed_model=nodes["Pusher"].outputs["pushed_model"],
+        settings=plain.to_json(report_settings(config)),
+        code=code_fingerprint(),
+    )
+
+
+def report_settings(config: Config) -> collect.Settings:
+    """Returns what the report of a run has to know of its configuration."""
+    evaluation = config.evaluation
+    return collect.Settings(
+        pipeline=config.pipeline.name,
+        splits=tuple(name for name in config.examples.split_names if name != CATALOGUE),
+        train=TRAIN,
+        split=config.examples.evaluation_split,
+        features=config.features,
+        metrics=evaluation.metrics,
+        gated=tuple(evaluation.thresholds),
+        contract=evaluation.metric_contract,
+        metric=config.train.metric,
+        report=config.report,
+        values=dict(collect.flat(json.loads(plain.to_json(config)))),
+    )
 
 
 def _trainer_config(config: Config) -> dict[str, object]:

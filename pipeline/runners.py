@@ -17,9 +17,11 @@ from data import storage
 from data import synthetic_files
 from data.errors import InputError
 from pipeline import dag
+from pipeline import lineage
 from pipeline import planning
 from pipeline import progress
 from pipeline import report
+from pipeline import runs
 from pipeline.config import Config
 from pipeline.config import Engine
 from pipeline.plans import Decision
@@ -55,10 +57,15 @@ def _run_locally(config: Config, verbose: bool) -> int:
         config = planning.following(config, plan)
         check_files(config.examples)
         followed = progress.follow(log_file, verbose=verbose)
-        local_dag_runner.LocalDagRunner().run(dag.create_pipeline(config, plan.why))
+        try:
+            local_dag_runner.LocalDagRunner().run(dag.create_pipeline(config, plan.why))
+        except Exception as error:
+            lineage.record_error(config, error)
+            raise
         if not followed.times:
             return DONE  # the tfx command only registers the pipeline: nothing has run
         print(f"\n{report.render(config, followed.times)}\n\nlogs: {log_file}")
+        print(f"report: {runs.write_report(config)}")
         return DONE if report.blessed(config) else NOT_BLESSED
 
 

@@ -80,8 +80,10 @@ def test_wheel_holds_every_module_and_configuration(wheel: Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     modules = {str(module.path) for module in project_modules()}
     configurations = {str(p.relative_to(ROOT)) for p in (ROOT / "pipeline/configs").glob("*.toml")}
+    templates = {str(p.relative_to(ROOT)) for p in (ROOT / "components").glob("*/templates/*")}
     assert configurations
-    assert names == modules | configurations
+    assert templates
+    assert names == modules | configurations | templates
 
 
 def test_wheel_says_what_it_is(site: Path) -> None:

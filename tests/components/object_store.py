@@ -16,6 +16,7 @@ import tensorflow as tf
 from apache_beam.io import filesystem
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.components.base import base_node
+from tfx.types import value_artifact
 
 from data import storage
 from data.storage import RemotePath
@@ -121,7 +122,8 @@ def execute(
     for key, channel in node.outputs.items():
         artifact = channel.type()
         artifact.uri = str(folder / node.id / key)
-        gfile.makedirs(artifact.uri)
+        is_file = isinstance(artifact, value_artifact.ValueArtifact)
+        gfile.makedirs(posixpath.dirname(artifact.uri) if is_file else artifact.uri)
         outputs[key] = [artifact]
     kind = node.executor_spec.executor_class
     settings: dict[str, Any] = {"tmp_dir": str(folder / "tmp"), "unique_id": "1"}

@@ -19,6 +19,7 @@ from components import tuner
 from components.example_gen import executor
 from components.example_gen.component import RankingExampleGen
 from components.example_gen.component import check_files
+from components.report import pages
 from data import storage
 from data import synthetic_files
 from data.features import Feature
@@ -99,6 +100,15 @@ def test_a_whole_pipeline(remote: RemotePath) -> None:
     assert evaluator._unfit(model, model, ranks=True) == "has no catalogue"
     [trial] = tuner.outcomes(made["Tuner", "tuner_results"][0].uri)
     assert summary["tuned"] == trial.settings
+
+    chosen = made["Tuner", "tuner_results"][0].get_string_custom_property(tuner.CHOSEN)
+    assert " of 1: train.learning_rate = 0.0" in chosen
+    [page] = made["RunReport", "report"]
+    report = pages.read(storage.at(page.uri).read_text(), page.uri)
+    assert report.outcome == "published"
+    assert report.scores is not None
+    assert {importance.feature for importance in report.scores.importance} >= {"price", "brand"}
+    assert {column.name for column in report.columns} >= {"price", "intent"}
 
     [version] = versions.versions(storage.at(config.push.base))
     [pushed] = made["Pusher", "pushed_model"]

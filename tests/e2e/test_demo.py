@@ -26,6 +26,7 @@ NODES = (
     "LatestBlessedModel",
     "Evaluator",
     "Pusher",
+    "RunReport",
 )
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from components import entrypoint
 from components import evaluation
+from components.report import pages
 from models import versions
 from pipeline import compiler
 from pipeline import decode
@@ -78,6 +79,14 @@ def test_the_compiled_pipeline_publishes_the_same_model(both: Both) -> None:
     assert cluster["data"] == local["data"]
     blessing = both.tasks["Evaluator"].artifacts["blessing"]
     assert (Path(blessing["uri"]) / "BLESSED").exists()
+
+
+def test_the_report_is_a_file_of_the_run(both: Both) -> None:
+    page = both.tasks["RunReport"].artifacts["report"]
+    assert page["type"]["schemaTitle"] == "system.HTML"
+    report = pages.read(Path(page["uri"]).read_text(), page["uri"])
+    (version,) = versions.versions(both.cluster)
+    assert (report.outcome, report.version) == ("published", str(version.version))
 
 
 def test_a_first_run_has_no_baseline(both: Both) -> None:

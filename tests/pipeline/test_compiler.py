@@ -188,6 +188,12 @@ def test_what_reads_other_places_is_never_taken_from_a_cache() -> None:
     assert cached == set(tasks) - {"RankingExampleGen", "LatestBlessedModel"}
 
 
+def test_the_report_is_a_page_to_kubeflow() -> None:
+    component = compiled(config())[0]["components"]["RunReport"]
+    kind = component["outputDefinitions"]["artifacts"]["report"]["artifactType"]
+    assert kind == {"schemaTitle": "system.HTML", "schemaVersion": "0.0.1"}
+
+
 def test_what_the_engine_would_refuse_is_not_there() -> None:
     spec = compiled(config())[0]
     assert spec["schemaVersion"] == "2.1.0"

@@ -26,7 +26,8 @@ def test_nodes_wait_for_what_they_need(config: Config) -> None:
     assert before["Trainer"] >= {"Transform"}
     assert before["Evaluator"] >= {"Trainer", "RankingExampleGen", "LatestBlessedModel"}
     assert before["Pusher"] == {"Trainer", "Evaluator", "RankingExampleGen"}
-    assert len(nodes) == 9
+    assert before["RunReport"] >= {"Evaluator", "Pusher", "StatisticsGen", "Trainer"}
+    assert len(nodes) == 10
 
 
 def test_code_is_named_as_the_workers_can_import_it(config: Config) -> None:
