@@ -1,7 +1,8 @@
 """The node that finds the latest blessed model: the newest published version.
 
 TFX's resolver asks ML Metadata, which open-source Kubeflow Pipelines does not do for it, and knows
-nothing of a rollback. The version that is served is that model, and every engine finds it.
+nothing of a rollback. The version that is served is that model, and every engine finds it. A canary
+is not: it is on trial, and a new model must not be compared with what may be dropped tomorrow.
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ from tfx.utils import io_utils
 from tfx.utils import path_utils
 
 from data import storage
+from models import switching
 from models import versions
 
 VERSION = "version"
@@ -43,7 +45,13 @@ def LatestBlessedModel(  # noqa: N802  TFX names components like classes
 
 def latest(base: str) -> versions.Version | None:
     """Returns the version that is served, None where none is."""
-    return next((version for version in versions.versions(storage.at(base)) if version.live), None)
+    return switching.current(versions.versions(storage.at(base)))[0]
+
+
+def seen(base: str) -> str:
+    """Returns what changes where a version is published, promoted, dropped or rolled back."""
+    found = switching.current(versions.versions(storage.at(base)))
+    return " ".join(str(version.version) for version in found if version)
 
 
 def is_none(model: Any) -> bool:

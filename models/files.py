@@ -18,10 +18,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from data.errors import InputError
+from data.storage import PARTIAL
 from data.storage import AnyPath
 
 INCOMING = ".incoming-"
 """How the name of a folder begins that is still being copied."""
+
+REMOVED = ".removed-"
+"""How the name of a folder begins with what is being removed."""
 
 ABANDONED_AFTER_SECONDS = 3600
 """The age at which such a folder was left by a process that died."""
@@ -118,6 +122,30 @@ def write_text(path: Path, text: str) -> None:
         path.write_text(text)
         _sync(path)
         _sync(path.parent)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file that others read: they see the old text or the new one, whole and on disk."""
+    partial = path.with_name(path.name + PARTIAL)
+    write_text(partial, text)
+    with writing(path.parent):
+        partial.replace(path)
+        _sync(path.parent)
+
+
+def remove(folder: Path) -> None:
+    """Removes a folder that others watch: it is gone at once, whenever its files go."""
+    with writing(folder.parent):
+        scratch = Path(tempfile.mkdtemp(prefix=REMOVED, dir=folder.parent))
+        os.rename(folder, scratch / folder.name)
+        _sync(folder.parent)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def finish_removals(base: Path) -> None:
+    """Removes what processes left that died in `remove`."""
+    for path in base.glob(f"{REMOVED}*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def rename(source: Path, target: Path) -> bool:

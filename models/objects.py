@@ -16,7 +16,6 @@ from pathlib import Path
 from data import storage
 from data.errors import InputError
 from data.storage import AnyPath
-from data.storage import RemotePath
 from models import files
 
 GRAPH = "saved_model.pb"
@@ -45,7 +44,7 @@ def local(source: AnyPath) -> Iterator[Path]:
 
 
 def upload(
-    source: Path, target: RemotePath, expected: Mapping[str, str], further: Mapping[str, str]
+    source: Path, target: AnyPath, expected: Mapping[str, str], further: Mapping[str, str]
 ) -> None:
     """Copies a model; a process that dies leaves an unfinished version, an error nothing.
 
@@ -94,6 +93,18 @@ def move(source: AnyPath, target: AnyPath) -> bool:
         (source / GRAPH).unlink()
         _discard(source)
     return True
+
+
+def remove(folder: AnyPath) -> None:
+    """Removes a model; after a kill it is none, and what is left goes with other unfinished ones.
+
+    Raises:
+      InputError: The folder cannot be written.
+    """
+    with files.writing(folder.parent):
+        if whole(folder):
+            (folder / GRAPH).unlink()
+        _discard(folder)
 
 
 def _discard(folder: AnyPath) -> None:

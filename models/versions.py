@@ -1,24 +1,25 @@
 """The store of published models: the folder that TensorFlow Serving watches.
 
 The watcher serves the sub-folder with the highest number. A model appears there by one rename, so
-it is never seen half written; a rollback renames folders so that their names are no numbers.
-Object stores have no such rename; `models.objects` says what comes in its place. Only
-`models.files` and it write.
+it is never seen half written; a rollback renames folders so that their names are no numbers. A
+canary lies in a folder of its own, which another server watches, until `models.switching` makes it
+the newest of all. Object stores have no such rename; `models.objects` says what comes in its place.
+Only `models.files` and it write.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
+import enum
 import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from typing import NamedTuple
 
-from data import storage
 from data.errors import InputError
-from data.errors import did_you_mean
 from data.storage import AnyPath
 from data.storage import RemotePath
 from models import files
@@ -26,6 +27,9 @@ from models import objects
 
 MANIFEST = "manifest.json"
 """The file in each published model that says what it is."""
+
+CANARY = "canary"
+"""The folder of canaries in the store, and the key of the manifest that has a canary's share."""
 
 _RETIRED = "retired-"
 
@@ -39,12 +43,14 @@ class Version:
       live: Whether the watcher sees it; it serves the highest live version.
       path: Its folder.
       manifest: What `publish` wrote down; empty for a folder that came another way.
+      canary: Whether it lies with the canaries; it is not live then.
     """
 
     version: int
     live: bool
     path: AnyPath
     manifest: Mapping[str, Any]
+    canary: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,17 +61,23 @@ class Published:
       version: The number of the version with this content.
       path: Its folder.
       manifest: What is written down there.
+      canary: Whether it lies with the canaries.
       new: False if it was there already, with the same content.
     """
 
     version: int
     path: AnyPath
     manifest: Mapping[str, Any]
+    canary: bool
     new: bool
 
 
-def publish(source: AnyPath, base: AnyPath, *, manifest: Mapping[str, Any]) -> Published:
-    """Copies a SavedModel into the store, unless the newest live version or a retired one is it.
+def publish(
+    source: AnyPath, base: AnyPath, *, manifest: Mapping[str, Any], share: float = 0.0
+) -> Published:
+    """Copies a SavedModel into the store, unless a version there is it.
+
+    These are the newest live one, a canary and those retired; an older live one comes again.
 
     The content is the names and bytes of all files. Exports of one model by two processes are
     equal; a process that exports twice numbers its functions on, and its exports differ.
@@ -77,125 +89,138 @@ def publish(source: AnyPath, base: AnyPath, *, manifest: Mapping[str, Any]) -> P
       base: The store; it is created if needed.
       manifest: What to write down beside `created` (UTC), `content` (SHA-256 of the whole) and
         `files` (SHA-256 of each): data, metrics, configuration; JSON values, numbers finite.
+      share: The share of requests that it is to answer as a canary; 0: it is none. The first
+        version of a store is none in any case.
 
     Raises:
       InputError: The source is no SavedModel, or the store cannot be written.
     """
-    if reserved := {"created", "content", "files"}.intersection(manifest):
+    if reserved := {"created", "content", "files", CANARY}.intersection(manifest):
         raise ValueError(f"the manifest's '{min(reserved)}' is written by publish itself")
     if not objects.whole(source):
         raise InputError(f"models: '{source}' is not a SavedModel: it has no saved_model.pb")
     with objects.local(source) as folder:
-        return _publish(folder, base, manifest)
+        return _publish(folder, base, manifest, share)
 
 
-def _publish(source: Path, base: AnyPath, manifest: Mapping[str, Any]) -> Published:
+def _publish(source: Path, base: AnyPath, manifest: Mapping[str, Any], share: float) -> Published:
     digests = files.digests(source, without=MANIFEST)
     content = files.digest_of(digests)
     known = versions(base)
     live = [version for version in known if version.live]
-    retired = [version for version in known if not version.live]
-    for version in (*live[:1], *retired):  # a model rolled back comes back by a rollback only
+    others = [version for version in known if not version.live]
+    for version in (*live[:1], *others):  # a model rolled back comes back by a rollback only
         if version.manifest.get("content") == content:
             return _published(version, new=False)
+    canary = bool(share and live)
+    told = {CANARY: {"share": share}} if canary else {}
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     text = json.dumps(
-        {**manifest, "created": created, "content": content, "files": digests},
+        {**manifest, **told, "created": created, "content": content, "files": digests},
         indent=2,
         sort_keys=True,
         allow_nan=False,
     )
-    number = max([int(time.time()), *(taken + 1 for taken, _ in _numbered(base))])
+    return _published(_add(source, base, digests, text + "\n", canary=canary), new=True)
+
+
+def _add(
+    source: Path, base: AnyPath, digests: Mapping[str, str], text: str, *, canary: bool
+) -> Version:
+    state, folder = (_State.CANARY, base / CANARY) if canary else (_State.LIVE, base)
+    number = max([int(time.time()), *(taken.number + 1 for taken in _places(base))])
     if isinstance(base, RemotePath):
-        objects.upload(source, base / str(number), digests, {MANIFEST: text + "\n"})
-        _clean(base)
-        return _published(_read(base / str(number), number, live=True), new=True)
-    with files.incoming(source, base, digests, without=MANIFEST) as folder:
-        files.write_text(folder / MANIFEST, text + "\n")
-        while not files.rename(folder, base / str(number)):
-            number += 1
-    return _published(_read(base / str(number), number, live=True), new=True)
+        objects.upload(source, folder / str(number), digests, {MANIFEST: text})
+        clean(base)
+    else:
+        with files.incoming(source, base, digests, without=MANIFEST) as incoming:
+            files.write_text(incoming / MANIFEST, text)
+            with files.writing(base):
+                folder.mkdir(parents=True, exist_ok=True)
+            while not files.rename(incoming, Path(folder, str(number))):
+                number += 1
+    return _read(_Place(number, folder / str(number), state))
 
 
 def _published(version: Version, *, new: bool) -> Published:
-    return Published(version.version, version.path, version.manifest, new)
+    return Published(version.version, version.path, version.manifest, version.canary, new)
 
 
 def versions(base: AnyPath) -> list[Version]:
-    """Returns the live and the retired versions, newest first; none where there is no store.
+    """Returns all versions, newest first, those retired too; none where there is no store.
 
     Raises:
       InputError: The store cannot be read.
     """
-    found = _numbered(base)
+    found = _places(base)
     if isinstance(base, RemotePath):
         with files.reading(base):
-            found = [(number, path) for number, path in found if objects.whole(path)]
-        live = {number for number, path in found if not _retired(path)}
-        # One that is in both places was cut off on its way from one to the other.
-        found = [(n, path) for n, path in found if not (_retired(path) and n in live)]
-    known = [_read(path, number, live=not _retired(path)) for number, path in found]
-    return sorted(known, key=lambda version: (version.version, version.live), reverse=True)
+            found = [place for place in found if objects.whole(place.path)]
+        # One that is in two places was cut off on its way from one to the other; it counts where
+        # more requests reach it.
+        first = {place.number: place for place in sorted(found, key=_order, reverse=True)}
+        found = list(first.values())
+    return [_read(place) for place in sorted(found, key=_order)]
 
 
-def _numbered(base: AnyPath) -> list[tuple[int, AnyPath]]:
-    """Returns the folders of versions with their numbers, unfinished ones of object stores too."""
+class _State(enum.IntEnum):
+    LIVE = 0
+    CANARY = 1
+    RETIRED = 2
+
+
+class _Place(NamedTuple):
+    number: int
+    path: AnyPath
+    state: _State
+
+
+def _order(place: _Place) -> tuple[int, int]:
+    return -place.number, place.state
+
+
+def _places(base: AnyPath) -> list[_Place]:
+    """Returns the folders of versions, unfinished ones of object stores too."""
     found = []
-    with files.reading(base):
-        for path in base.iterdir() if base.is_dir() else ():
-            number = path.name.removeprefix(_RETIRED)
-            if number.isdecimal() and path.is_dir():
-                found.append((int(number), path))
+    for folder, prefix, state in (
+        (base, "", _State.LIVE),
+        (base / CANARY, "", _State.CANARY),
+        (base, _RETIRED, _State.RETIRED),
+    ):
+        with files.reading(base):
+            for path in folder.iterdir() if folder.is_dir() else ():
+                number = path.name.removeprefix(prefix)
+                named = path.name.startswith(prefix) and number.isdecimal()
+                if named and path.is_dir():
+                    found.append(_Place(int(number), path, state))
     return found
 
 
-def _retired(path: AnyPath) -> bool:
-    return path.name.startswith(_RETIRED)
+def retired(base: AnyPath, number: int) -> AnyPath:
+    """Returns the folder of a version that is retired."""
+    return base / f"{_RETIRED}{number}"
 
 
-def _clean(base: RemotePath, *, retired: bool = False) -> None:
-    """Removes what processes that died left where the watcher looks.
+def clean(base: RemotePath, *, moved: bool = False) -> None:
+    """Removes what processes left that died while they published, moved or removed a version.
 
     Args:
       base: The store.
-      retired: Whether to remove, too, what is left of versions that were retired.
+      moved: Whether to remove, too, what is left of versions that are whole in another place.
     """
     long_ago = time.time() - files.ABANDONED_AFTER_SECONDS
-    for number, path in _numbered(base):
-        if _retired(path) or objects.whole(path):
-            continue
-        moved = objects.whole(base / f"{_RETIRED}{number}")
-        if retired if moved else number < long_ago:  # numbers are the seconds of their making
-            with files.writing(base):
-                storage.remove_tree(path)
-
-
-def rollback(base: AnyPath, to: int | None = None) -> Version:
-    """Makes an earlier version the newest live one, and returns it.
-
-    Every live version above it is retired, from the newest down, so that the watcher falls back;
-    a target that was retired itself is made live again first.
-
-    Args:
-      base: The store.
-      to: The version to go back to; the one before the newest if None.
-
-    Raises:
-      InputError: There is nothing to go back to, or the store cannot be written.
-    """
-    if isinstance(base, RemotePath):
-        _clean(base, retired=True)
-    known = versions(base)
-    live = [version for version in known if version.live]
-    target = _target(base, known, live, to)
-    if not target.live:
-        path = base / str(target.version)
-        _move(target.path, path)
-        target = dataclasses.replace(target, path=path, live=True)
-    for version in live:
-        if version.version > target.version:
-            _move(version.path, base / f"{_RETIRED}{version.version}")
-    return target
+    found = _places(base)
+    whole = {place for place in found if objects.whole(place.path)}
+    for place in found:
+        elsewhere = {other.state for other in whole - {place} if other.number == place.number}
+        if place in whole:
+            left = moved and place.state is _State.CANARY and _State.LIVE in elsewhere
+        elif elsewhere:
+            left = moved
+        else:  # what is retired was whole; numbers are the seconds of their making
+            left = place.state is _State.RETIRED or place.number < long_ago
+        if left:
+            objects.remove(place.path)
 
 
 def describe(version: Version) -> str:
@@ -206,7 +231,7 @@ def describe(version: Version) -> str:
     >>> describe(Version(1714564800, True, storage.at("models/1714564800"), manifest))
     '1714564800  live     2024-05-01T12:00:00+00:00  ndcg@10 0.9123'
     """
-    state = "live" if version.live else "retired"
+    state = "live" if version.live else CANARY if version.canary else "retired"
     created = version.manifest.get("created", "no manifest")
     metrics = version.manifest.get("metrics")
     values = metrics.get("values", {}) if isinstance(metrics, dict) else {}
@@ -214,31 +239,11 @@ def describe(version: Version) -> str:
     return f"{version.version}  {state:7}  {created:25}  {shown}".rstrip()
 
 
-def _target(base: AnyPath, known: list[Version], live: list[Version], to: int | None) -> Version:
-    numbers = ", ".join(str(version.version) for version in live) or "none"
-    if to is None:
-        if len(live) < 2:
-            raise InputError(f"models: nothing to go back to in '{base}'; live versions: {numbers}")
-        return live[1]
-    if live and live[0].version == to:
-        raise InputError(f"models: version {to} is the newest live version of '{base}' already")
-    for version in known:
-        if version.version == to:
-            return version
-    near = did_you_mean(str(to), [str(version.version) for version in known])
-    raise InputError(f"models: no version {to} in '{base}'; live versions: {numbers}.{near}")
-
-
-def _move(source: AnyPath, target: AnyPath) -> None:
-    remote = isinstance(source, RemotePath)
-    moved = objects.move(source, target) if remote else files.rename(Path(source), Path(target))
-    if not moved:
-        raise InputError(f"models: cannot rename '{source}': '{target}' exists")
-
-
-def _read(path: AnyPath, number: int, *, live: bool) -> Version:
+def _read(place: _Place) -> Version:
     try:
-        manifest = json.loads((path / MANIFEST).read_bytes())
+        manifest = json.loads((place.path / MANIFEST).read_bytes())
     except (OSError, ValueError):  # a model that another tool put there can be served as well
         manifest = {}
-    return Version(number, live, path, manifest if isinstance(manifest, dict) else {})
+    known = manifest if isinstance(manifest, dict) else {}
+    live, canary = place.state is _State.LIVE, place.state is _State.CANARY
+    return Version(place.number, live, place.path, known, canary)

@@ -96,9 +96,10 @@ def _add_using(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     explain.add_argument("--output", default="curves.html", help="a .html or .csv file")
     explain.add_argument("--top", type=int, default=10, help="features to print (default: 10)")
     listing = commands.add_parser("versions", help="list the published versions")
-    rollback = commands.add_parser("rollback", help="retire the newest published version")
+    promote = commands.add_parser("promote", help="serve the canary to all")
+    rollback = commands.add_parser("rollback", help="drop the canary or the newest version")
     rollback.add_argument("--to", type=int, help="the version to go back to")
-    for command in (listing, rollback):
+    for command in (listing, promote, rollback):
         _add_config(command)
         command.add_argument("--models", help="the folder of versions (default: push.base)")
 

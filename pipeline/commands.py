@@ -209,11 +209,18 @@ def versions(options: argparse.Namespace) -> None:
         print(store.describe(version))
 
 
-def rollback(options: argparse.Namespace) -> None:
-    """Goes back to an earlier version."""
-    from models import versions as store
+def promote(options: argparse.Namespace) -> None:
+    """Serves the canary to all."""
+    from models import switching
 
-    print(f"serving version {store.rollback(_models(options), options.to).version}")
+    print(f"serving version {switching.promote(_models(options)).version}")
+
+
+def rollback(options: argparse.Namespace) -> None:
+    """Drops the canary, or goes back to an earlier version."""
+    from models import switching
+
+    print(f"serving version {switching.rollback(_models(options), options.to).version}")
 
 
 def report(options: argparse.Namespace) -> None:
@@ -264,6 +271,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "history": history,
     "manifests": manifests,
     "plan": plan,
+    "promote": promote,
     "recommend": recommend,
     "report": report,
     "rollback": rollback,

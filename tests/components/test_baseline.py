@@ -6,6 +6,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components import baseline
+from models import switching
 from models import versions
 
 
@@ -35,7 +36,7 @@ def test_the_served_version_is_copied(tmp_path: Path, rolled_back: bool) -> None
     base = tmp_path / "models"
     published = [publish(base, content) for content in ("first", "second")]
     if rolled_back:
-        versions.rollback(base)
+        switching.rollback(base)
     expected = published[0] if rolled_back else published[1]
     found = find(base, tmp_path / "found")
     assert found.get_string_custom_property(baseline.VERSION) == str(expected.version)

@@ -20,10 +20,10 @@ from data.storage import AnyPath
 from data.storage import RemotePath
 from models import scoring
 from models.objects import GRAPH
+from models.switching import rollback
 from models.versions import MANIFEST
 from models.versions import Published
 from models.versions import publish
-from models.versions import rollback
 from models.versions import versions
 
 

@@ -21,6 +21,7 @@ from data.features import Scope
 from data.lists import dtypes
 from models import scoring
 from models import serving
+from models import switching
 from models import versions
 
 LONGEST = 40
@@ -139,7 +140,7 @@ def test_a_store_serves_its_newest_live_version(tmp_path: Path) -> None:
     for shift in (10.0, 20.0):
         versions.publish(save(tmp_path / str(shift), shift), store, manifest={})
     assert [found.documents[0].score for found in scoring.rank(store, path)] == [21.0]
-    versions.rollback(store)
+    switching.rollback(store)
     assert [found.documents[0].score for found in scoring.rank(store, path)] == [11.0]
 
 

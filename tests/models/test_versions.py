@@ -23,7 +23,6 @@ from models.versions import Published
 from models.versions import Version
 from models.versions import describe
 from models.versions import publish
-from models.versions import rollback
 from models.versions import versions
 
 ROOT = Path(__file__).parents[2]
@@ -116,73 +115,6 @@ def test_versions_lists_live_and_retired_and_nothing_else(tmp_path: Path) -> Non
     (store / "7" / MANIFEST).write_text("{not json")
     found = [(version.version, version.live, version.manifest) for version in versions(store)]
     assert found == [(12, False, {}), (7, True, {}), (3, True, {})]
-
-
-def test_rollback_retires_what_is_newer(tmp_path: Path) -> None:
-    first, second, third = (put(tmp_path, content).version for content in ("one", "two", "three"))
-    assert rollback(tmp_path / "store").version == second
-    assert live(tmp_path) == [second, first]
-    assert f"retired-{third}" in names(tmp_path)
-    assert rollback(tmp_path / "store", first).version == first
-    assert live(tmp_path) == [first]
-    assert [v.version for v in versions(tmp_path / "store")] == [third, second, first]
-
-
-def test_rollback_to_a_retired_version_makes_it_live(tmp_path: Path) -> None:
-    first, second, third = (put(tmp_path, content).version for content in ("one", "two", "three"))
-    rollback(tmp_path / "store", first)
-    target = rollback(tmp_path / "store", second)
-    assert target == versions(tmp_path / "store")[1]
-    assert (target.version, target.live) == (second, True)
-    assert live(tmp_path) == [second, first]
-    assert f"retired-{third}" in names(tmp_path)
-
-
-def test_a_retired_number_is_not_given_again(tmp_path: Path) -> None:
-    put(tmp_path, "one")
-    second = put(tmp_path, "two").version
-    rollback(tmp_path / "store")
-    again = put(tmp_path, "three")
-    assert again.new
-    assert again.version > second
-
-
-def test_a_retired_model_comes_back_by_a_rollback_only(tmp_path: Path) -> None:
-    put(tmp_path, "one")
-    second = put(tmp_path, "two")
-    rollback(tmp_path / "store")
-    again = put(tmp_path, "two")
-    assert not again.new
-    assert (again.version, again.path.name) == (second.version, f"retired-{second.version}")
-    assert rollback(tmp_path / "store", second.version).version == second.version
-
-
-@pytest.mark.parametrize(
-    ("existing", "to", "message"),
-    [
-        ([], None, "nothing to go back to in '{}'; live versions: none"),
-        ([10], None, "nothing to go back to in '{}'; live versions: 10"),
-        ([10, 11], 11, "version 11 is the newest live version of '{}' already"),
-        ([10, 22], 100, "no version 100 in '{}'; live versions: 22, 10. Did you mean '10'?"),
-        ([10, 11], 7, "no version 7 in '{}'; live versions: 11, 10."),
-    ],
-)
-def test_rollback_refuses(
-    tmp_path: Path, existing: list[int], to: int | None, message: str
-) -> None:
-    for number in existing:
-        (tmp_path / str(number)).mkdir()
-    with pytest.raises(InputError, match=f"^{re.escape('models: ' + message.format(tmp_path))}$"):
-        rollback(tmp_path, to)
-    assert [version.version for version in versions(tmp_path)] == existing[::-1]
-
-
-def test_rollback_keeps_both_when_the_retired_name_is_taken(tmp_path: Path) -> None:
-    for name in ("1", "2", "retired-2"):
-        (tmp_path / name).mkdir()
-    message = f"models: cannot rename '{tmp_path / '2'}': '{tmp_path / 'retired-2'}' exists"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        rollback(tmp_path)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
