@@ -37,6 +37,13 @@ def encode(context: Values, documents: Sequence[Values], dtypes: Mapping[str, DT
     return bytes(message.SerializeToString(deterministic=True))
 
 
+def example(values: Values, dtypes: Mapping[str, DType]) -> bytes:
+    """Returns one serialized `tf.Example`."""
+    message = tf.train.Example()
+    _fill(message, values, dtypes)
+    return bytes(message.SerializeToString(deterministic=True))
+
+
 def _fill(example: tf.train.Example, values: Values, dtypes: Mapping[str, DType]) -> None:
     features = example.features.feature
     for name, column in values.items():
@@ -48,12 +55,21 @@ def _fill(example: tf.train.Example, values: Values, dtypes: Mapping[str, DType]
             features[name].bytes_list.value.extend(column)
 
 
-def from_lists(lists: lists_lib.Lists, spec: FeatureSpec) -> Iterator[bytes]:
-    """Yields one serialized ELWC per list, label, tasks and weight included.
+def from_lists(
+    lists: lists_lib.Lists, spec: FeatureSpec, *, labels: bool = True
+) -> Iterator[bytes]:
+    """Yields one serialized ELWC per list.
 
     Empty strings at the end of a row of several strings are its padding and are not written.
+
+    Args:
+      lists: The lists.
+      spec: Their columns.
+      labels: Whether label, tasks and weight are written, which a request does not have.
     """
     dtypes = lists_lib.dtypes(spec)
+    if not labels:
+        dtypes = {feature.name: feature.dtype for feature in spec.raw}
     rows = {name: _rows(lists.values[name], dtype) for name, dtype in dtypes.items()}
     scopes = lists_lib.scopes(spec)
     contexts = [name for name in dtypes if scopes[name] is Scope.CONTEXT]

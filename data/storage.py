@@ -140,6 +140,14 @@ def fingerprint(path: AnyPath) -> str:
     return f"{path}:{stat.length}:{stat.mtime_nsec}"
 
 
+def size(path: AnyPath) -> int:
+    """Returns the bytes of a file."""
+    if isinstance(path, Path):
+        return path.stat().st_size
+    with _os_errors(path):
+        return int(_gfile().stat(path.uri).length)
+
+
 def remove_tree(folder: AnyPath) -> None:
     """Removes a folder."""
     if isinstance(folder, Path):

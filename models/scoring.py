@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -116,7 +117,7 @@ def load(model: str | os.PathLike[str], signature: str) -> tuple[FeatureSpec, An
       InputError: The model cannot be loaded, or has no such signature.
     """
     folder = newest(storage.at(model))
-    return _read_spec(folder), _load(folder, signature)
+    return read_spec(folder), _load(folder, signature)
 
 
 def newest(folder: AnyPath) -> AnyPath:
@@ -133,7 +134,12 @@ def newest(folder: AnyPath) -> AnyPath:
     raise InputError(f"{folder}: found no SavedModel, expected one or a folder of versions")
 
 
-def _read_spec(folder: AnyPath) -> FeatureSpec:
+def read_spec(folder: AnyPath) -> FeatureSpec:
+    """Returns the columns that a SavedModel reads.
+
+    Raises:
+      InputError: It does not say.
+    """
     path = folder / serving.EXTRA / serving.SPEC_FILE
     try:
         return plain.from_json(FeatureSpec, path.read_text(encoding="utf-8"))
@@ -143,16 +149,26 @@ def _read_spec(folder: AnyPath) -> FeatureSpec:
         raise InputError(f"{path}: found no JSON: {error}") from error
 
 
-def _load(folder: AnyPath, signature: str) -> Any:
+def signatures(folder: AnyPath) -> Mapping[str, Any]:
+    """Returns the signatures of a SavedModel by name.
+
+    Raises:
+      InputError: It cannot be loaded.
+    """
     try:
-        signatures = tf.saved_model.load(str(folder)).signatures
+        found: Mapping[str, Any] = tf.saved_model.load(str(folder)).signatures
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{folder}: cannot be loaded: {reason}") from error
-    if signature not in signatures:
-        found = ", ".join(sorted(signatures)) or "none"
+    return found
+
+
+def _load(folder: AnyPath, signature: str) -> Any:
+    known = signatures(folder)
+    if signature not in known:
+        found = ", ".join(sorted(known)) or "none"
         raise InputError(f"{folder}: found signatures: {found}; expected '{signature}'")
-    return signatures[signature]
+    return known[signature]
 
 
 def _rank_batch(batch: Sequence[Request], model: _Model, top: int | None) -> Iterator[RankedList]:
