@@ -21,11 +21,14 @@ from tfx.utils import proto_utils
 from components import evaluation
 from components.example_gen.executor import SPANS
 from data import storage
+from models import switching
 from models import versions
 
 EVALUATION, EXAMPLES = "evaluation", "examples"
 UNCHANGED = "unchanged"
 """The property that says whether the newest version was this very model already, yes or no."""
+CANARY, REMOVED = "canary", "removed"
+"""The properties with the share of a canary, 0 for what is none, and the versions removed."""
 
 
 class Executor(executor.Executor):
@@ -37,7 +40,7 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[Any]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Publishes the model if it is blessed."""
+        """Publishes the model if it is blessed, by the Evaluator and by the checks."""
         pushed = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
         )
@@ -49,17 +52,23 @@ class Executor(executor.Executor):
             exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination
         )
         settings = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+        base = storage.at(destination.filesystem.base_directory)
         published = versions.publish(
             storage.at(self.GetModelPath(input_dict)),
-            storage.at(destination.filesystem.base_directory),
+            base,
             manifest=_manifest(input_dict, settings),
+            share=settings["share"],
         )
+        removed = switching.settle(base, keep=settings["keep"])
         self._MarkPushed(
             pushed,
             pushed_destination=str(published.path),
             pushed_version=str(published.version),
         )
         pushed.set_string_custom_property(UNCHANGED, "no" if published.new else "yes")
+        share = switching.share(published) if published.canary else 0.0
+        pushed.set_string_custom_property(CANARY, f"{share:g}")
+        pushed.set_string_custom_property(REMOVED, ", ".join(map(str, removed)))
 
 
 def _manifest(input_dict: dict[str, list[Any]], settings: dict[str, Any]) -> dict[str, Any]:
@@ -101,9 +110,12 @@ class Pusher(base_component.BaseComponent):
     Args:
       model: The model.
       model_blessing: The Evaluator's verdict.
+      infra_blessing: The verdict of the checks of what is served.
       evaluation: Its metrics.
       examples: What the model was trained on.
       base: The folder that the model server watches.
+      keep: How many versions stay there; 0: all.
+      share: The share of requests for a new version as a canary; 0: it is none.
       metrics: The metrics to tell of.
       contract: Their contract in words.
       config: The configuration as JSON.
@@ -117,9 +129,12 @@ class Pusher(base_component.BaseComponent):
         *,
         model: types.BaseChannel,
         model_blessing: types.BaseChannel,
+        infra_blessing: types.BaseChannel,
         evaluation: types.BaseChannel,
         examples: types.BaseChannel,
         base: str,
+        keep: int,
+        share: float,
         metrics: tuple[str, ...],
         contract: str,
         config: str,
@@ -128,11 +143,18 @@ class Pusher(base_component.BaseComponent):
         spec = PusherSpec(
             model=model,
             model_blessing=model_blessing,
+            infra_blessing=infra_blessing,
             evaluation=evaluation,
             examples=examples,
             push_destination=pusher_pb2.PushDestination(filesystem=filesystem),
             custom_config=json_utils.dumps(
-                {"metrics": list(metrics), "contract": contract, "config": config}
+                {
+                    "metrics": list(metrics),
+                    "contract": contract,
+                    "config": config,
+                    "keep": keep,
+                    "share": share,
+                }
             ),
             pushed_model=types.Channel(type=standard_artifacts.PushedModel),
         )

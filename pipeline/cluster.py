@@ -23,6 +23,7 @@ NODES = (
     TRAINER,
     "LatestBlessedModel",
     "Evaluator",
+    "ServingChecks",
     "Pusher",
     "RunReport",
 )

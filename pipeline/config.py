@@ -18,6 +18,7 @@ from models import losses
 from models import recommend
 from models import registry
 from models.baseline import FeatureConfig
+from models.checks import ChecksConfig
 from models.metrics import check_pipeline_metrics
 from models.metrics import parse_metric
 from models.ranker import Ranker
@@ -106,9 +107,20 @@ class PushConfig:
 
     Attributes:
       base: The folder that the model server watches.
+      keep: How many versions stay there, the newest, those retired among them; 0: all. What is
+        served, the version before it and a canary stay in any case.
+      canary: The share of requests that a new version is to answer until `promote`; 0: all.
     """
 
     base: str
+    keep: int = 0
+    canary: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.keep < 0 or self.keep == 1:
+            raise InputError(f"keep must be 0 (all) or at least 2, found {self.keep}")
+        if not 0 <= self.canary < 1:
+            raise InputError(f"canary must be a share from 0 to below 1, found {self.canary:g}")
 
     @property
     def folder(self) -> str:
@@ -124,10 +136,12 @@ class ServingConfig:
       per_document: Whether it has TF-Ranking's `regress` signature, which scores single documents.
       history: Whether a recommender knows what its users have in the training data, so that it can
         leave it out.
+      checks: What the exported model must do before it is published.
     """
 
     per_document: bool = False
     history: bool = True
+    checks: ChecksConfig = ChecksConfig()
 
 
 @dataclasses.dataclass(frozen=True)

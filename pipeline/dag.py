@@ -21,6 +21,7 @@ from components import evaluator
 from components import trainer
 from components import transform
 from components import tuner
+from components.checks import ServingChecks
 from components.example_gen.component import RankingExampleGen
 from components.pusher import Pusher
 from components.report import collect
@@ -156,8 +157,21 @@ def _modelling(
     model = trainer_node.outputs["model"]
     blessed, evaluator_node = _gate(config, examples, schema, model)
     blessed.add_upstream_node(trainer_node)  # to find what is served then, not hours before
-    pusher = _pusher(config, examples, model, evaluator_node)
-    return [*search, trainer_node, blessed, evaluator_node, pusher]
+    checks = _checks(config, examples, model)
+    pusher = _pusher(config, examples, model, evaluator_node, checks)
+    return [*search, trainer_node, blessed, evaluator_node, checks, pusher]
+
+
+def _checks(
+    config: Config, examples: tfx.types.BaseChannel, model: tfx.types.BaseChannel
+) -> base_node.BaseNode:
+    return ServingChecks(
+        model=model,
+        examples=examples,
+        split=config.examples.evaluation_split,
+        settings=plain.to_json(config.serving.checks),
+        code=code_fingerprint(),
+    )
 
 
 def _pusher(
@@ -165,13 +179,17 @@ def _pusher(
     examples: tfx.types.BaseChannel,
     model: tfx.types.BaseChannel,
     evaluator_node: base_node.BaseNode,
+    checks: base_node.BaseNode,
 ) -> base_node.BaseNode:
     return Pusher(
         model=model,
         model_blessing=evaluator_node.outputs["blessing"],
+        infra_blessing=checks.outputs["blessing"],
         evaluation=evaluator_node.outputs["evaluation"],
         examples=examples,
         base=config.push.folder,
+        keep=config.push.keep,
+        share=config.push.canary,
         metrics=config.evaluation.metrics,
         contract=config.evaluation.metric_contract.describe(),
         config=plain.to_json(config),
@@ -185,8 +203,8 @@ def _gate(
     model: tfx.types.BaseChannel,
 ) -> tuple[base_node.BaseNode, base_node.BaseNode]:
     base = config.push.folder
-    newest = None if config.pipeline.engine.remote else baseline.latest(base)
-    blessed = baseline.LatestBlessedModel(base=base, newest=str(newest.version) if newest else "")
+    seen = "" if config.pipeline.engine.remote else baseline.seen(base)
+    blessed = baseline.LatestBlessedModel(base=base, newest=seen)
     node = evaluator.Evaluator(
         examples=examples,
         model=model,

@@ -7,6 +7,7 @@ import posixpath
 
 from data.errors import InputError
 from models.strategy import CLUSTER
+from models.versions import CANARY
 from pipeline import training_job
 from pipeline.config import Config
 from pipeline.config import Engine
@@ -29,12 +30,15 @@ START_SECONDS, CHECK_SECONDS, PATIENCE = 600, 10, 6
 def render(config: Config) -> list[Plain]:
     """Returns the objects that answer requests by the newest version in `push.base`.
 
+    Where `push.canary` has canaries published, a second TensorFlow Serving watches their folder.
+
     Raises:
       InputError: The models are not where pods can read them.
     """
     if config.cluster.serving.kind is Server.KSERVE:
         return [_inference_service(config)]
-    return [_deployment(config), _service(config)]
+    watched = ("", CANARY) if config.push.canary else ("",)
+    return [make(config, which) for which in watched for make in (_deployment, _service)]
 
 
 def models(config: Config) -> tuple[str, Volume | None]:
@@ -55,25 +59,24 @@ def models(config: Config) -> tuple[str, Volume | None]:
     return folder, volume
 
 
-def _name(config: Config) -> str:
-    return f"{object_name(config)}-serving"
-
-
-def _metadata(config: Config) -> Plain:
+def _metadata(config: Config, which: str) -> Plain:
     serving, cluster = config.cluster.serving, config.cluster
+    name = "-".join(filter(None, (object_name(config), which, "serving")))
     return said(
-        name=_name(config),
+        name=name,
         namespace=serving.namespace or cluster.namespace,
-        labels={"app.kubernetes.io/name": _name(config)},
+        labels={"app.kubernetes.io/name": name},
     )
 
 
-def _deployment(config: Config) -> Plain:
-    serving, metadata = config.cluster.serving, _metadata(config)
+def _deployment(config: Config, which: str) -> Plain:
+    serving, metadata = config.cluster.serving, _metadata(config, which)
     folder, volume = models(config)
     machine = dataclasses.replace(serving.machine, volumes=(volume,) if volume else ())
     account = serving.service_account or config.cluster.service_account
-    container = _container(config.pipeline.name, folder)
+    container = _container(config.pipeline.name, posixpath.join(folder, which).rstrip("/"))
+    if which:  # there may be no canary for days, and then no pod that is ready
+        del container["startupProbe"], container["livenessProbe"]
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -115,8 +118,8 @@ def _container(name: str, folder: str) -> Plain:
     }
 
 
-def _service(config: Config) -> Plain:
-    metadata = _metadata(config)
+def _service(config: Config, which: str) -> Plain:
+    metadata = _metadata(config, which)
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -137,7 +140,7 @@ def _inference_service(config: Config) -> Plain:
         within = posixpath.relpath(folder, volume.mount)
         folder = posixpath.join(f"pvc://{volume.claim}", "" if within == "." else within)
     (container,) = pod(serving.machine, {})["containers"]
-    metadata = _metadata(config) | {"name": object_name(config)}
+    metadata = _metadata(config, "") | {"name": object_name(config)}
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",

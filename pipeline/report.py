@@ -10,10 +10,12 @@ from collections.abc import Sequence
 
 from tfx.dsl.io import fileio
 
+from components import checks
 from components import evaluation
 from components import tuner
 from components.example_gen.executor import REPORT
 from components.example_gen.steps import LISTS
+from components.pusher import CANARY
 from components.pusher import UNCHANGED
 from components.trainer import SUMMARY
 from data.readers import Format
@@ -59,12 +61,13 @@ def render(config: Config, times: dict[str, NodeTime]) -> str:
 
 
 def blessed(config: Config) -> bool:
-    """Returns the Evaluator's newest verdict."""
-    return _blessed(lineage.outputs(config)["Evaluator"])
+    """Returns whether the newest model passed the Evaluator and the checks of what is served."""
+    found = lineage.outputs(config)
+    return _blessed(found["Evaluator"]) and _blessed(found["ServingChecks"])
 
 
-def _blessed(evaluated: lineage.Artifacts) -> bool:
-    return bool(evaluated["blessing"].custom_properties["blessed"].int_value == 1)
+def _blessed(judged: lineage.Artifacts) -> bool:
+    return bool(judged["blessing"].custom_properties["blessed"].int_value == 1)
 
 
 def _ingestion(found: dict[str, lineage.Artifacts]) -> dict[str, int]:
@@ -191,9 +194,13 @@ def _slices(slices: list[evaluation.Slice], names: Sequence[str]) -> Iterator[li
 def _decision(
     config: Config, evaluated: lineage.Artifacts, found: dict[str, lineage.Artifacts]
 ) -> Iterator[str]:
-    if not _blessed(evaluated):
+    checked = found["ServingChecks"]
+    yield _costs(checked)
+    if not (_blessed(evaluated) and _blessed(checked)):
         yield "not blessed, not published:"
-        yield from (f"  {reason}" for reason in evaluation.failures(evaluated["evaluation"].uri))
+        if not _blessed(evaluated):
+            yield from (f"  {why}" for why in evaluation.failures(evaluated["evaluation"].uri))
+        yield from (f"  {why}" for why in checks.read(checked["blessing"].uri).failures)
         return
     yield "blessed: every threshold holds"
     pushed = found["Pusher"]["pushed_model"].custom_properties
@@ -202,11 +209,23 @@ def _decision(
         yield _unchanged(version, pushed["pushed_destination"].string_value)
     else:
         yield f"published: version {version} in {pushed['pushed_destination'].string_value}"
+    if share := float(pushed[CANARY].string_value):
+        yield f"a canary for {100 * share:g} % of requests; promote keeps it, rollback drops it"
     yield "rank a file of ELWC records or JSON lines with it:"
     yield f"  {_command()} score --top 3 --model {config.push.base} --input {_requests(config)}"
     if config.examples.has_catalogue and not registry.family(config.model.family).across_list:
         yield "recommend items to a user with it:"
         yield f"  {_command()} recommend --model {config.push.base} --user ID"
+
+
+def _costs(checked: lineage.Artifacts) -> str:
+    result = checks.read(checked["blessing"].uri)
+    times = ", ".join(f"{t.p99_ms:.1f} ms for {t.documents}" for t in result.latencies)
+    skipped = "".join(f"; {name} not checked: {why}" for name, why in result.skipped.items())
+    return (
+        f"served: {result.size_mb:.1f} MB; 99 of 100 requests within {times or 'no'} documents;"
+        f" checked on {result.lists} lists{skipped}"
+    )
 
 
 def _unchanged(version: str, folder: str) -> str:

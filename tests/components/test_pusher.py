@@ -13,6 +13,7 @@ from tfx.types import standard_artifacts
 from components import evaluation
 from components import pusher
 from components.evaluation import Slice
+from models import switching
 from models import versions
 
 CONFIG = {"pipeline": {"name": "demo"}}
@@ -28,11 +29,14 @@ def node(base: Path, **changes: Any) -> pusher.Pusher:
         "contract": "gain 2^l-1",
         "metrics": ("ndcg@10", "mrr"),
         "config": json.dumps(CONFIG),
+        "keep": 0,
+        "share": 0.0,
         **changes,
     }
     return pusher.Pusher(
         model=channel(standard_artifacts.Model),
         model_blessing=channel(standard_artifacts.ModelBlessing),
+        infra_blessing=channel(standard_artifacts.InfraBlessing),
         evaluation=channel(standard_artifacts.ModelEvaluation),
         examples=channel(standard_artifacts.Examples),
         base=str(base),
@@ -46,11 +50,14 @@ def _metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "slices", lambda uri: slices)
 
 
-def push(folder: Path, *, blessed: bool, content: str = "weights") -> standard_artifacts.Model:
+def push(
+    folder: Path, *, blessed: bool, sound: bool = True, content: str = "weights", **settings: Any
+) -> standard_artifacts.Model:
     """Runs the node's executor; returns what it says of the pushed model."""
     model, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
     examples, judged = standard_artifacts.Examples(), standard_artifacts.ModelEvaluation()
-    pushed = standard_artifacts.PushedModel()
+    pushed, checked = standard_artifacts.PushedModel(), standard_artifacts.InfraBlessing()
+    checked.set_int_custom_property("blessed", int(sound))
     for artifact, name in (
         *((model, "model"), (blessing, "blessing"), (examples, "examples")),
         *((judged, "evaluation"), (pushed, "pushed")),
@@ -67,10 +74,11 @@ def push(folder: Path, *, blessed: bool, content: str = "weights") -> standard_a
     inputs = {
         "model": [model],
         "model_blessing": [blessing],
+        "infra_blessing": [checked],
         "evaluation": [judged],
         "examples": [examples],
     }
-    properties = node(folder / "store").exec_properties
+    properties = node(folder / "store", **settings).exec_properties
     pusher.Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
     return pushed
 
@@ -96,8 +104,9 @@ def test_a_blessed_model_is_published_with_what_it_is(tmp_path: Path) -> None:
     assert pushed.get_string_custom_property(pusher.UNCHANGED) == "no"
 
 
-def test_a_model_that_was_not_blessed_is_not_published(tmp_path: Path) -> None:
-    pushed = push(tmp_path, blessed=False)
+@pytest.mark.parametrize("blessed", [False, True])
+def test_a_model_without_both_blessings_is_not_published(tmp_path: Path, blessed: bool) -> None:
+    pushed = push(tmp_path, blessed=blessed, sound=not blessed)
     assert pushed.get_int_custom_property("pushed") == 0
     assert not (tmp_path / "store").exists()
 
@@ -117,3 +126,23 @@ def test_the_same_model_is_not_published_twice(tmp_path: Path) -> None:
 def test_settings_are_part_of_the_node(tmp_path: Path) -> None:
     one, other = node(tmp_path), node(tmp_path, contract="gain l")
     assert one.exec_properties["custom_config"] != other.exec_properties["custom_config"]
+
+
+def test_a_canary_is_published_beside_what_is_served(tmp_path: Path) -> None:
+    for content, share in (("one", "0"), ("two", "0.05")):
+        pushed = push(tmp_path, blessed=True, content=content, share=0.05)
+        assert pushed.get_string_custom_property(pusher.CANARY) == share
+    canary, stable = versions.versions(tmp_path / "store")
+    assert (canary.canary, stable.live) == (True, True)
+    told = json.loads((tmp_path / "store" / switching.FILE).read_text())
+    assert told == {"stable": stable.version, "canary": canary.version, "share": 0.05}
+
+
+def test_old_versions_are_removed_and_told(tmp_path: Path) -> None:
+    for content in ("one", "two"):
+        pushed = push(tmp_path, blessed=True, content=content, keep=2)
+        assert pushed.get_string_custom_property(pusher.REMOVED) == ""
+    oldest = versions.versions(tmp_path / "store")[-1].version
+    pushed = push(tmp_path, blessed=True, content="three", keep=2)
+    assert pushed.get_string_custom_property(pusher.REMOVED) == str(oldest)
+    assert len(versions.versions(tmp_path / "store")) == 2

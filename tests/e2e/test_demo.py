@@ -1,6 +1,7 @@
 """The main job from logs to a published model, and what one does with it afterwards."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ NODES = (
     "Trainer",
     "LatestBlessedModel",
     "Evaluator",
+    "ServingChecks",
     "Pusher",
     "RunReport",
 )
@@ -40,6 +42,7 @@ def test_run_publishes_a_blessed_model_and_says_so(demo: Demo) -> None:
     for node in NODES:
         assert f"\n{node} " in demo.ran.output
     assert "blessed: every threshold holds" in demo.ran.output
+    assert re.search(r"served: \d+\.\d MB; 99 of 100 requests within ", demo.ran.output)
     assert f"published: version {published(demo).name} in " in demo.ran.output
     assert "gain 2^l-1, discount 1/log2(1+rank), ties worst, empty lists 0" in demo.ran.output
 
@@ -152,6 +155,22 @@ def test_versions_are_listed_and_rolled_back(demo: Demo) -> None:
     ran = runs.command("rollback", "--models", str(demo.models))
     message = f"models: nothing to go back to in '{demo.models}'; live versions: {version}"
     assert (ran.status, ran.errors) == (2, f"error: {message}\n")
+
+
+def test_a_model_that_fails_a_check_is_not_published(demo: Demo) -> None:
+    text = demo.config.read_text() + "\n[serving.checks]\nmax_mb = 0.001\n"
+    config = demo.folder / "small.toml"
+    config.write_text(text)
+    before = published(demo)
+    ran = runs.command("run", "--config", str(config))
+    assert ran.status == 3, ran.errors
+    assert "Trainer done: cached" in ran.output
+    found = re.search(
+        r"not blessed, not published:\n  size: found \d\.\d+ MB on disk, expected at most 0\.001\n",
+        ran.output,
+    )
+    assert found, ran.output
+    assert published(demo) == before
 
 
 def test_demonstration_describes_the_generated_lists() -> None:

@@ -226,3 +226,15 @@ def test_keys_are_for_families_that_can_have_tables_of_them() -> None:
     assert message(interactions(features=features, model={"family": "dnn"}, train=compiled)) == (
         "my.toml: train: feature 'user_id': XLA cannot look keys up; set jit_compile = false"
     )
+
+
+def test_what_is_kept_and_the_share_of_a_canary_are_checked() -> None:
+    for push, reason in (
+        ({"keep": 1}, "keep must be 0 (all) or at least 2, found 1"),
+        ({"keep": -2}, "keep must be 0 (all) or at least 2, found -2"),
+        ({"canary": 1.0}, "canary must be a share from 0 to below 1, found 1"),
+        ({"canary": -0.1}, "canary must be a share from 0 to below 1, found -0.1"),
+    ):
+        assert message({"push": {"base": "models", **push}}) == f"my.toml: push: {reason}"
+    found = changed({"push": {"base": "models", "keep": 2, "canary": 0.05}}).push
+    assert (found.keep, found.canary) == (2, 0.05)

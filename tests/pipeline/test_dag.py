@@ -25,9 +25,10 @@ def test_nodes_wait_for_what_they_need(config: Config) -> None:
     assert before["Transform"] >= {"RankingExampleGen", "RankingSchema", "ExampleValidator"}
     assert before["Trainer"] >= {"Transform"}
     assert before["Evaluator"] >= {"Trainer", "RankingExampleGen", "LatestBlessedModel"}
-    assert before["Pusher"] == {"Trainer", "Evaluator", "RankingExampleGen"}
+    assert before["ServingChecks"] == {"Trainer", "RankingExampleGen"}
+    assert before["Pusher"] == {"Trainer", "Evaluator", "ServingChecks", "RankingExampleGen"}
     assert before["RunReport"] >= {"Evaluator", "Pusher", "StatisticsGen", "Trainer"}
-    assert len(nodes) == 10
+    assert len(nodes) == 11
 
 
 def test_code_is_named_as_the_workers_can_import_it(config: Config) -> None:

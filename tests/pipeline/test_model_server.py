@@ -12,6 +12,7 @@ from pipeline import manifests
 from tests.pipeline.manifest_cases import SERVING
 from tests.pipeline.manifest_cases import serving
 from tests.pipeline.manifest_cases import table
+from tests.pipeline.test_manifests import check
 
 
 def test_server_watches_the_folder_of_models() -> None:
@@ -72,6 +73,20 @@ def test_models_on_a_volume_are_mounted() -> None:
         "cluster.nodes.Pusher: no volume holds the models, which are at"
         " '/elsewhere/models/synthetic'"
     )
+
+
+def test_canaries_have_a_server_of_their_own() -> None:
+    tables = table(push={"canary": 0.05}, cluster={"serving": {}})
+    one, _, two, service = manifests.render(decode.decode(tables, "my.toml"), "")[SERVING]
+    name = "synthetic-canary-serving"
+    assert two["metadata"]["name"] == service["metadata"]["name"] == name
+    assert service["spec"]["selector"] == {"app.kubernetes.io/name": name}
+    pods = [found["spec"]["template"]["spec"]["containers"][0] for found in (one, two)]
+    folder = "--model_base_path=gs://bucket/ranking/models/synthetic"
+    assert folder in pods[0]["args"]
+    assert f"{folder}/canary" in pods[1]["args"]
+    assert set(pods[0]) - set(pods[1]) == {"startupProbe", "livenessProbe"}
+    check(two)
 
 
 def test_kserve_has_the_same_model() -> None:
