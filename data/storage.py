@@ -101,6 +101,8 @@ class RemotePath:
     def write_text(self, text: str) -> None:
         """Writes the file, and makes its folder where there is none."""
         self.parent.mkdir(parents=True, exist_ok=True)
+        if self.exists():
+            self.unlink()  # some file systems, such as ram://, would append
         with _os_errors(self), _gfile().GFile(self.uri, "w") as file:
             file.write(text)
 

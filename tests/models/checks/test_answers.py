@@ -53,8 +53,9 @@ def test_a_sound_model_passes(tmp_path: Path) -> None:
         ),
         (
             broken.by_length,
-            {"batch", "padding", "signatures"},
-            r"padding: 'raw': list 1 \(3 documents\): place 1: found \S+, less padding gives \S+",
+            {"batch", "signatures"},
+            r"batch: 'predict': list 1 \(3 documents\): place 1: found \S+, each list alone gives"
+            r" \S+",
         ),
         (
             broken.by_batch,
@@ -78,6 +79,14 @@ def test_a_broken_model_fails_its_check(
     assert set(found) == checks
     lines = [line for of_check in found.values() for line in of_check]
     assert any(re.fullmatch(line, found) for found in lines), lines
+
+
+def test_a_signature_that_counts_padding_is_refused(tmp_path: Path) -> None:
+    model = broken.export(tmp_path / "1", kind=broken.PaddedSignature)
+    found = failing(model, broken.lists())
+    assert set(found) == {"batch", "padding", "signatures"}
+    line = r"padding: 'raw': list 1 \(3 documents\): place 1: found \S+, less padding gives \S+"
+    assert re.fullmatch(line, found["padding"][0])
 
 
 @pytest.mark.parametrize("name", [serving.RAW, serving.COLUMNAR])
