@@ -228,7 +228,7 @@ def describe(version: Version) -> str:
 
     >>> metrics = {"contract": "...", "values": {"ndcg@10": 0.91234}}
     >>> manifest = {"created": "2024-05-01T12:00:00+00:00", "metrics": metrics}
-    >>> describe(Version(1714564800, True, storage.at("models/1714564800"), manifest))
+    >>> describe(Version(1714564800, True, Path("models/1714564800"), manifest))
     '1714564800  live     2024-05-01T12:00:00+00:00  ndcg@10 0.9123'
     """
     state = "live" if version.live else CANARY if version.canary else "retired"
