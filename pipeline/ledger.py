@@ -12,6 +12,7 @@ from components.example_gen.executor import SPANS
 from pipeline.config import Config
 from pipeline.lineage import DONE
 from pipeline.lineage import store_of
+from pipeline.spans import Span
 
 FIRST, LAST = "RankingExampleGen", "Pusher"
 """The nodes that begin and end a run: a span counts as trained once the last has ended."""
@@ -23,17 +24,22 @@ def trained(config: Config) -> dict[int, int]:
     A run finishes whether its model is published or refused; one that failed, or was killed before
     its end, trained on nothing.
     """
+    found: dict[int, int] = {}
+    for spans in runs(config):
+        for span in spans:
+            found[span.span] = max(span.version, found.get(span.span, 0))
+    return found
+
+
+def runs(config: Config) -> list[tuple[Span, ...]]:
+    """Returns the spans of each finished run."""
     store = store_of(config)
     if store is None:
-        return {}
+        return []
     name = config.pipeline.name
     finished = {run for run, _ in _executions(store, f"{name}.{LAST}")}
-    found: dict[int, int] = {}
-    for run, execution in _executions(store, f"{name}.{FIRST}"):
-        if run in finished:
-            for span, version in _spans(store, execution):
-                found[span] = max(version, found.get(span, version))
-    return found
+    started = _executions(store, f"{name}.{FIRST}")
+    return [tuple(_spans(store, execution)) for run, execution in started if run in finished]
 
 
 def _executions(
@@ -50,10 +56,9 @@ def _executions(
                     yield around.id, execution
 
 
-def _spans(
-    store: metadata_store.MetadataStore, execution: mlmd.Execution
-) -> Iterator[tuple[int, int]]:
+def _spans(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> Iterator[Span]:
     events = store.get_events_by_execution_ids([execution.id])
     outputs = [event.artifact_id for event in events if event.type == mlmd.Event.OUTPUT]
     for artifact in store.get_artifacts_by_id(outputs):
-        yield from json.loads(artifact.custom_properties[SPANS].string_value or "[]")
+        for span, version in json.loads(artifact.custom_properties[SPANS].string_value or "[]"):
+            yield Span(span, version)

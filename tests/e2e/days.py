@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -92,8 +93,18 @@ def write(base: Path, world: World, day: int, *, version: int = 0, shuffled: boo
     return path
 
 
-def config(folder: Path, **changes: dict[str, object]) -> dict[str, object]:
-    """Returns the tables of a configuration that follows the days; `changes` update them."""
+def config(
+    folder: Path, spans: Mapping[str, object] | None = None, **changes: dict[str, object]
+) -> dict[str, object]:
+    """Returns the tables of a configuration that follows the days.
+
+    Args:
+      folder: Where everything is.
+      spans: What of `examples.spans` is other than usual.
+      **changes: Other tables, or keys of them.
+    """
+    usual = {"window": "since_last", "missing": "skip", "patience": 2}
+    marker = {"marker": "{SPAN}/v{VERSION}/" + MARKER}
     words = {"dtype": "string", "transform": "vocabulary", "embedding_dim": 8}
     table: dict[str, dict[str, object]] = {
         "pipeline": {"name": "days", "root": str(folder / "run")},
@@ -102,12 +113,7 @@ def config(folder: Path, **changes: dict[str, object]) -> dict[str, object]:
             "base": str(folder / "logs"),
             "splits": {"log": "{SPAN}/v{VERSION}/*.csv"},
             "hash_splits": {"train": 6, "validation": 2, "test": 2},
-            "spans": {
-                "window": "since_last",
-                "missing": "skip",
-                "patience": 2,
-                "marker": "{SPAN}/v{VERSION}/" + MARKER,
-            },
+            "spans": {**usual, **marker, **(spans or {})},
         },
         "features": {
             "label": "grade",
