@@ -227,6 +227,7 @@ def _report(config: Config, nodes: dict[str, base_node.BaseNode]) -> base_node.B
         baseline_model=nodes["LatestBlessedModel"].outputs["model"],
         evaluation=nodes["Evaluator"].outputs["evaluation"],
         blessing=nodes["Evaluator"].outputs["blessing"],
+        checks=nodes["ServingChecks"].outputs["blessing"],
         pushed_model=nodes["Pusher"].outputs["pushed_model"],
         settings=plain.to_json(report_settings(config)),
         code=code_fingerprint(),

@@ -38,6 +38,7 @@ def RunReport(  # noqa: N802  TFX names components like classes
     baseline_model: tfx.dsl.components.InputArtifact[standard_artifacts.Model],
     evaluation: tfx.dsl.components.InputArtifact[standard_artifacts.ModelEvaluation],
     blessing: tfx.dsl.components.InputArtifact[standard_artifacts.ModelBlessing],
+    checks: tfx.dsl.components.InputArtifact[standard_artifacts.InfraBlessing],
     pushed_model: tfx.dsl.components.InputArtifact[standard_artifacts.PushedModel],
     settings: tfx.dsl.components.Parameter[str],
     code: tfx.dsl.components.Parameter[str],
@@ -54,6 +55,7 @@ def RunReport(  # noqa: N802  TFX names components like classes
       baseline_model: Of LatestBlessedModel.
       evaluation: Of the Evaluator.
       blessing: Of the Evaluator.
+      checks: Of ServingChecks.
       pushed_model: Of the Pusher.
       settings: `Settings` as JSON.
       code: A fingerprint of the code, for the cache.
@@ -66,6 +68,7 @@ def RunReport(  # noqa: N802  TFX names components like classes
         "Trainer": {"model": model.mlmd_artifact, "model_run": model_run.mlmd_artifact},
         "LatestBlessedModel": {"model": baseline_model.mlmd_artifact},
         "Evaluator": {"evaluation": evaluation.mlmd_artifact, "blessing": blessing.mlmd_artifact},
+        "ServingChecks": {"blessing": checks.mlmd_artifact},
         "Pusher": {"pushed_model": pushed_model.mlmd_artifact},
     }
     facts = collect.facts(found, plain.from_json(Settings, settings))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components import baseline
+from components.pusher import CANARY
 from components.pusher import UNCHANGED
 from components.report.facts import Decision
 from components.report.facts import Origin
@@ -112,8 +113,14 @@ def _judged(told: Properties) -> Decision:
     return Decision("Evaluator", text, blessed, _details(told, "blessed"))
 
 
+def _checked(told: Properties) -> Decision:
+    passed = told.get("blessed") == "1"
+    text = "what is served passed every check" if passed else "what is served failed a check"
+    return Decision("ServingChecks", text, passed, _details(told, "blessed"))
+
+
 def _pushed(told: Properties) -> Decision:
-    node, known = "Pusher", ("pushed", "pushed_version", "pushed_destination", UNCHANGED)
+    node, known = "Pusher", ("pushed_version", "pushed_destination", UNCHANGED, CANARY)
     details = _details(told, *known)
     if told.get("pushed") != "1":
         return Decision(node, "not published", False, details)
@@ -122,9 +129,10 @@ def _pushed(told: Properties) -> Decision:
         return Decision(
             node, f"not published again: version {version} is this model", None, details
         )
-    return Decision(
-        node, f"published as version {version}", True, (told["pushed_destination"], *details)
-    )
+    text = f"published as version {version}"
+    if share := float(told.get(CANARY) or 0):
+        text += f", a canary for {100 * share:.4g} % of requests"
+    return Decision(node, text, True, (told["pushed_destination"], *details))
 
 
 def _other(node: str, told: Properties) -> Decision:
@@ -140,6 +148,7 @@ _BY_NODE: Mapping[str, Callable[[Properties], Decision]] = {
     "Trainer": _trained,
     "LatestBlessedModel": _looked_up,
     "Evaluator": _judged,
+    "ServingChecks": _checked,
     "Pusher": _pushed,
 }
 

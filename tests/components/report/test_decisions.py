@@ -68,6 +68,15 @@ def test_a_refused_model_with_reasons() -> None:
     assert decisions.outcome(found) == ("refused", "")
 
 
+def test_a_canary_is_told_with_its_share() -> None:
+    pushed = artifact(
+        pushed=1, pushed_version="17", pushed_destination="m/17", canary="0.05", removed="11, 12"
+    )
+    (decision,) = decisions.decisions({"Pusher": {"pushed_model": pushed}})
+    assert decision.text == "published as version 17, a canary for 5 % of requests"
+    assert decision.details == ("m/17", "removed: 11, 12")
+
+
 def test_the_same_model_is_not_published_again() -> None:
     pushed = artifact(pushed=1, pushed_version="17", unchanged="yes", pushed_destination="m/17")
     found = {"Pusher": {"pushed_model": pushed}}
@@ -78,11 +87,13 @@ def test_the_same_model_is_not_published_again() -> None:
 
 def test_what_other_nodes_wrote_down_is_told_as_it_is() -> None:
     found = {
-        "ServingChecks": {"blessing": artifact(blessed=0, reasons="slow\nlarge", p99_ms="31")},
+        "ServingChecks": {"blessing": artifact(blessed=0, reasons="slow", p99_ms="31")},
+        "LambdaMart": {"trees": artifact(trees=40)},
         "Transform": {"transform_graph": artifact(tfx_version="1.15.1")},
     }
     assert list(decisions.decisions(found)) == [
-        Decision("ServingChecks", "refused", False, ("slow", "large", "p99 ms: 31"))
+        Decision("ServingChecks", "what is served failed a check", False, ("slow", "p99 ms: 31")),
+        Decision("LambdaMart", "done", None, ("trees: 40",)),
     ]
     assert decisions.outcome(found) == ("unfinished", "")
 
