@@ -49,6 +49,10 @@ class DocumentEncoder(tf.keras.layers.Layer):
             self._fused.update({f.name: table for f in group})
         self.built = True  # it has no weights but the tables', however it is used
 
+    def starts(self) -> list[tuple[tf.Variable, dict[str, int]]]:
+        """Returns the tables of columns that share none."""
+        return [(table.embeddings, {name: 1}) for name, table in self._tables.items()]
+
     def call(
         self, inputs: Mapping[str, tf.Tensor], places: Places, training: bool | None = None
     ) -> tf.Tensor:

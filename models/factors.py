@@ -129,6 +129,12 @@ class Factors(EmbeddingLayer):
         initial = Normal(self._parts, missing=not _numeric(column.name))
         return self.add_weight(name, [n_rows, self._width], initializer=initial)
 
+    def starts(self) -> list[tuple[tf.Variable, dict[str, int]]]:
+        """Returns the tables; those that multiply numbers have no ids."""
+        return [
+            (table, {} if _numeric(name) else {name: 1}) for name, table in self._tables.items()
+        ]
+
     def call(
         self, values: Mapping[str, tf.Tensor], weights: tf.Tensor, training: bool = False
     ) -> list[tf.Tensor]:

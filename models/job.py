@@ -29,6 +29,8 @@ from models.training.config import TrainConfig
 from models.training.loop import TrainResult
 from models.training.progress import Report
 from models.training.progress import Validate
+from models.training.steps import per_replica
+from models.training.warm import WarmStart
 from models.validation import validator
 
 
@@ -120,7 +122,9 @@ def copy(job: TrainingJob, model: tf.keras.Model) -> tf.keras.Model:
     return fresh
 
 
-def run(job: TrainingJob, *, report: Report = progress.say) -> tuple[tf.keras.Model, TrainResult]:
+def run(
+    job: TrainingJob, *, report: Report = progress.say, warm: WarmStart | None = None
+) -> tuple[tf.keras.Model, TrainResult]:
     """Trains the job's model and returns it as `models.training.loop.train` does.
 
     Raises:
@@ -130,11 +134,16 @@ def run(job: TrainingJob, *, report: Report = progress.say) -> tuple[tf.keras.Mo
     config.require(shapes.spec, dense_gradients=registry.family(job.family).dense_gradients)
     place = strategy_lib.place(config.distribution)
     strategy = strategy_lib.connect(config.distribution)
-    return _train(job, strategy, report if place.chief else progress.say_nothing, place.chief)
+    report = report if place.chief else progress.say_nothing
+    return _train(job, strategy, report, place.chief, warm)
 
 
 def _train(
-    job: TrainingJob, strategy: tf.distribute.Strategy, report: Report, chief: bool
+    job: TrainingJob,
+    strategy: tf.distribute.Strategy,
+    report: Report,
+    chief: bool,
+    warm: WarmStart | None = None,
 ) -> tuple[tf.keras.Model, TrainResult]:
     parts = {}
     for name, stage in stages.jobs(job).items():
@@ -152,6 +161,7 @@ def _train(
         chief=chief,
         log_dir=storage.at(job.log_dir) if chief else None,
         report=report,
+        warm=warm,
     )
 
 
@@ -171,7 +181,7 @@ def training_data(job: TrainingJob, strategy: tf.distribute.Strategy) -> loop.Tr
     """
     replicas = strategy.num_replicas_in_sync
     if job.config.distribution.strategy is not Strategy.PARAMETER_SERVER:
-        loop.per_replica(job.config, replicas)
+        per_replica(job.config, replicas)
     source = job.source
     counts = source.count()
     if counts.lists < replicas:

@@ -31,9 +31,9 @@ from models.settings import apply
 from models.settings import from_texts
 from models.settings import resolve
 from models.settings import to_texts
-from models.training.progress import SIGN_OF_LIFE
 from models.training.progress import Report
 from models.training.progress import say
+from models.training.sign_of_life import SIGN_OF_LIFE
 from models.tuning import Algorithm
 from models.tuning import Axis
 from models.tuning import TunerConfig

@@ -108,6 +108,11 @@ def resolve(config: TunerConfig, settings: Settings) -> dict[str, Axis]:
 def check_search(config: TunerConfig, family: str, settings: object, train: TrainConfig) -> None:
     """Raises InputError unless the search can be run with this configuration."""
     resolve(config, Settings(family, plain.to_json(settings), plain.to_json(train)))
+    if config.trials and train.warm_start:
+        raise InputError(
+            "tuner: trials start fresh, and what they find is for a fresh start; set trials = 0, or"
+            " leave train.warm_start away"
+        )
     strategy = train.distribution.strategy
     if config.trials and strategy in CLUSTER:
         raise InputError(

@@ -18,8 +18,10 @@ from data.sampling.options import Negatives
 from data.transformed import TransformedSpec
 from models import strategy as strategy_lib
 from models.strategy import Strategy
-from models.training import loop
 from models.training.config import TrainConfig
+from models.training.steps import per_replica
+from models.training.steps import steps_per_call
+from models.training.steps import steps_per_epoch
 
 VALIDATION_LISTS = 512
 """The most lists of a validation batch: training batches count short lists, and may be large."""
@@ -92,9 +94,9 @@ class Source:
         config, servers = self.config, self._servers
         # Workers of parameter servers each take all lists, each from another one on.
         shard = (1, 0) if servers else (context.num_input_pipelines, context.input_pipeline_id)
-        batch_size = config.batch_size if servers else loop.per_replica(config, replicas)
+        batch_size = config.batch_size if servers else per_replica(config, replicas)
         if config.packed:  # one large batch costs less than many small ones
-            batch_size *= loop.steps_per_call(config, counts)
+            batch_size *= steps_per_call(config, counts)
         taken = 0 if servers else epochs * self._batches_per_epoch(replicas // shard[0], counts)
         if config.negatives:
             return self._of_interactions(config.negatives, batch_size, shard, taken)
@@ -120,9 +122,9 @@ class Source:
 
     def _batches_per_epoch(self, replicas: int, counts: dataset.Counts) -> int:
         """Returns how many batches the devices of one worker take in an epoch."""
-        steps = loop.steps_per_epoch(self.config, counts)
+        steps = steps_per_epoch(self.config, counts)
         if self.config.packed:
-            return steps // loop.steps_per_call(self.config, counts)
+            return steps // steps_per_call(self.config, counts)
         return steps * replicas
 
     @property

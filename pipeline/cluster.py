@@ -12,6 +12,7 @@ from pipeline.workloads import ServerConfig
 from pipeline.workloads import WorkersConfig
 
 TRAINER, TUNER = "Trainer", "Tuner"
+WARM_START_MODEL = "WarmStartModel"
 TRAINING = (TUNER, TRAINER)
 NODES = (
     "RankingExampleGen",
@@ -20,6 +21,7 @@ NODES = (
     "ExampleValidator",
     "Transform",
     TUNER,
+    WARM_START_MODEL,
     TRAINER,
     "LatestBlessedModel",
     "Evaluator",

@@ -22,13 +22,14 @@ from components.report.component import TITLE
 from components.report.component import Html
 from pipeline import dag
 from pipeline import platform
+from pipeline.cluster import WARM_START_MODEL
 from pipeline.cluster import ClusterConfig
 from pipeline.config import Config
 from pipeline.config import Engine
 
 COMMAND = ("python", "-m", entrypoint.__name__)
 
-FRESH = ("RankingExampleGen", "LatestBlessedModel")
+FRESH = ("RankingExampleGen", "LatestBlessedModel", WARM_START_MODEL)
 """Nodes whose result an engine must not take from its cache: it does not see what they read."""
 
 

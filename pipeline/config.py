@@ -273,6 +273,11 @@ class Config:
             if name not in parts:
                 near = did_you_mean(name, parts)
                 raise InputError(f"train.stages: this model has no part '{name}'.{near}")
+        if parts and self.train.warm_start:
+            raise InputError(
+                f"train.warm_start: '{next(iter(parts))}' and other parts of this model are trained"
+                " before it; set pretrain = false"
+            )
         across = f"family '{self.model.family}'" if family.across_list else ""
         for feature in self.features.features:
             if feature.keyed and not family.keys:

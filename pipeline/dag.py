@@ -16,7 +16,6 @@ from tfx.orchestration import metadata
 from tfx.proto import trainer_pb2
 from tfx.proto import transform_pb2
 
-from components import baseline
 from components import evaluator
 from components import trainer
 from components import transform
@@ -31,6 +30,7 @@ from components.validator import ExampleValidator
 from components.validator import stats_options
 from data import plain
 from models import registry
+from pipeline import served
 from pipeline.config import Config
 from pipeline.examples import CATALOGUE
 from pipeline.examples import SPAN
@@ -148,10 +148,12 @@ def _modelling(
         custom = _tuner_config(config)
         search = [tuner.Tuner(tuner_fn=_path(tuner.tuner_fn), custom_config=custom, **inputs)]
         best = search[0].outputs["best_hyperparameters"]
-    trainer_node = tfx.components.Trainer(
+    base = [served.warm_start(config, transform_node)] if config.train.warm_start else []
+    trainer_node = trainer.Trainer(
         run_fn=_path(trainer.run_fn),
         custom_config=_trainer_config(config),
         hyperparameters=best,
+        base_model=base[0].outputs["model"] if base else None,
         **inputs,
     )
     model = trainer_node.outputs["model"]
@@ -159,7 +161,7 @@ def _modelling(
     blessed.add_upstream_node(trainer_node)  # to find what is served then, not hours before
     checks = _checks(config, examples, model)
     pusher = _pusher(config, examples, model, evaluator_node, checks)
-    return [*search, trainer_node, blessed, evaluator_node, checks, pusher]
+    return [*search, *base, trainer_node, blessed, evaluator_node, checks, pusher]
 
 
 def _checks(
@@ -202,9 +204,7 @@ def _gate(
     schema: tfx.types.BaseChannel,
     model: tfx.types.BaseChannel,
 ) -> tuple[base_node.BaseNode, base_node.BaseNode]:
-    base = config.push.folder
-    seen = "" if config.pipeline.engine.remote else baseline.seen(base)
-    blessed = baseline.LatestBlessedModel(base=base, newest=seen)
+    blessed = served.latest(config)
     node = evaluator.Evaluator(
         examples=examples,
         model=model,

@@ -88,6 +88,10 @@ class FusedTable(EmbeddingLayer):
         )
         self.built = True
 
+    def starts(self) -> list[tuple[tf.Variable, dict[str, int]]]:
+        """Returns the table and where each column's rows begin."""
+        return [(self._table, {rows.name: rows.start for rows in self._rows})]
+
     def call(self, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Returns the vectors of the columns that there are values of, in the table's order.
 

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Protocol
+from typing import runtime_checkable
+
 import tensorflow as tf
+
+
+@runtime_checkable
+class ByColumn(Protocol):
+    """A layer that knows which rows of its tables belong to which column's ids."""
+
+    def starts(self) -> Iterable[tuple[tf.Variable, Mapping[str, int]]]:
+        """Returns its tables, and for each column with ids there the row of the first one, id 1."""
 
 
 class EmbeddingLayer(tf.keras.layers.Layer):

@@ -41,6 +41,8 @@ from models.training.progress import LATEST
 from models.training.progress import Validate
 from models.training.progress import say
 from models.training.progress import say_nothing
+from models.training.steps import per_replica
+from models.training.steps import steps_per_epoch
 from models.validation import LOSS
 from models.validation import validator
 
@@ -266,11 +268,11 @@ class ModelFitPipeline:
         def batches(context: tf.distribute.InputContext, epochs: int) -> tf.data.Dataset:
             del epochs  # to pass over batches would make them all
             found = of_worker(context)
-            steps = loop.steps_per_epoch(config, counts)
+            steps = steps_per_epoch(config, counts)
             return found.skip(strategy_lib.first_list(steps)) if servers else found
 
         def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            size = loop.per_replica(config, context.num_replicas_in_sync)
+            size = per_replica(config, context.num_replicas_in_sync)
             if "input_context" in inspect.signature(build).parameters:
                 return build(input_context=context)  # type: ignore[call-arg]
             own = build().repeat().shard(context.num_input_pipelines, context.input_pipeline_id)

@@ -40,6 +40,10 @@ class TableSaver:
       tables: The tables.
       optimizer: The optimizer of their rows, built.
       variables: Further variables, such as all of the model; those of rows are passed over.
+
+    Attributes:
+      others: The variables beside the tables and their slots, by the names they are saved under:
+        `weight/0` and so on, in the order given, and `optimizer/0`.
     """
 
     def __init__(
@@ -52,9 +56,8 @@ class TableSaver:
         self._directory = str(directory)
         self._owners = {table.config.name: Owner(table, optimizer) for table in tables}
         self._optimizer = optimizer
-        self._others = _others(self._owners, optimizer, variables)
+        self.others = _others(self._owners, optimizer, variables)
         self._saved: dict[str, tuple[np.ndarray, int]] = {}  # keys, and time, of the last one
-        tf.io.gfile.makedirs(self._directory)
 
     def save(self, *, full: bool) -> str:
         """Writes a checkpoint and returns its name; the first one is full in any case.
@@ -76,8 +79,8 @@ class TableSaver:
             tf.io.gfile.rmtree(self._path(name))
         tf.io.gfile.makedirs(self._path(name))
         pieces = {table: self._save(name, table, full=full) for table in self._owners}
-        if self._others:
-            _write(self._path(name, VARIABLES), self._others)
+        if self.others:
+            write(self._path(name, VARIABLES), self.others)
         entry = {"number": number, "name": name, "full": full, "pieces": pieces}
         self._write_manifest([entry] if full else [*entries, entry])
         for table in self._owners:
@@ -89,14 +92,27 @@ class TableSaver:
     def restore(self) -> bool:
         """Puts all into the state of the last checkpoint; returns whether there was one."""
         entries = self._manifest()
+        self.restore_tables()
+        if entries and self.others:
+            self._restore_others(self._path(entries[-1]["name"], VARIABLES))
+        return bool(entries)
+
+    def restore_tables(self, *, slots: bool = True) -> None:
+        """Puts the tables alone into that state.
+
+        Args:
+          slots: Whether the optimizer goes on as well; otherwise it begins anew with their rows.
+        """
+        entries = self._manifest()
         for name, owner in self._owners.items() if entries else ():
             owner.drop(owner.table.contents()[0])
             for entry in entries:
-                self._restore(entry, name, last=entry is entries[-1])
+                self._restore(entry, name, last=entry is entries[-1], slots=slots)
             self._note(name)
-        if entries and self._others:
-            self._restore_others(self._path(entries[-1]["name"], VARIABLES))
-        return bool(entries)
+
+    def reader(self) -> tf.train.CheckpointReader:
+        """Returns what reads the further variables of the last checkpoint by their names there."""
+        return open_tensors(self._path(self._manifest()[-1]["name"], VARIABLES))
 
     def _save(self, name: str, table: str, *, full: bool) -> int:
         owner = self._owners[table]
@@ -104,13 +120,13 @@ class TableSaver:
         keys = owner.table.contents()[0]
         number = -1
         for number, piece in enumerate(owner.pieces(0 if full else since)):
-            _write(self._path(name, table, str(number)), piece)
-        _write(self._path(name, table, UNKNOWN_ROW), owner.unknown())
+            write(self._path(name, table, str(number)), piece)
+        write(self._path(name, table, UNKNOWN_ROW), owner.unknown())
         gone = np.setdiff1d(before, keys, assume_unique=True)
-        _write(self._path(name, table, STATE), {"evicted": tf.constant(gone), **owner.state()})
+        write(self._path(name, table, STATE), {"evicted": tf.constant(gone), **owner.state()})
         return number + 1
 
-    def _restore(self, entry: dict[str, Any], table: str, *, last: bool) -> None:
+    def _restore(self, entry: dict[str, Any], table: str, *, last: bool, slots: bool) -> None:
         owner, name = self._owners[table], entry["name"]
         if table not in entry["pieces"]:
             known = ", ".join(entry["pieces"])
@@ -118,14 +134,18 @@ class TableSaver:
         state = _read(self._path(name, table, STATE))
         owner.drop(state["evicted"].numpy())
         for number in range(entry["pieces"][table]):
-            owner.put(_read(self._path(name, table, str(number))))
+            owner.put(self._piece(owner, slots, name, table, str(number)))
         if last:
-            owner.put_unknown(_read(self._path(name, table, UNKNOWN_ROW)))
+            owner.put_unknown(self._piece(owner, slots, name, table, UNKNOWN_ROW))
             owner.put_state(state)
+
+    def _piece(self, owner: Owner, slots: bool, *names: str) -> Piece:
+        piece = _read(self._path(*names))
+        return piece if slots else owner.with_new_slots(piece)
 
     def _restore_others(self, path: str) -> None:
         found = _read(path) if tf.io.gfile.exists(f"{path}.index") else {}
-        for name, variable in self._others.items():
+        for name, variable in self.others.items():
             shape = found[name].shape if name in found else None
             if shape != variable.shape:
                 raise InputError(
@@ -133,7 +153,7 @@ class TableSaver:
                     f" '{variable.name}'"
                 )
         with next(iter(self._owners.values())).table.strategy.scope():
-            for name, variable in self._others.items():
+            for name, variable in self.others.items():
                 variable.assign(found[name])
 
     def _note(self, table: str) -> None:
@@ -183,7 +203,8 @@ def _rowwise(optimizer: Optimizer | None) -> bool:
     return isinstance(optimizer, known)
 
 
-def _write(prefix: str, tensors: Piece) -> None:
+def write(prefix: str, tensors: Piece) -> None:
+    """Writes tensors by name in TensorFlow's form of checkpoints."""
     tf.raw_ops.SaveV2(
         prefix=prefix,
         tensor_names=list(tensors),
@@ -192,11 +213,17 @@ def _write(prefix: str, tensors: Piece) -> None:
     )
 
 
+def open_tensors(prefix: str) -> tf.train.CheckpointReader:
+    """Returns what reads tensors that `write` wrote, by their names."""
+    # `tf.train.load_checkpoint` takes the prefix for a folder where there are no folders.
+    return tf.compat.v1.train.NewCheckpointReader(prefix)
+
+
 def _read(prefix: str) -> Piece:
     return dict(_tensors(prefix))
 
 
 def _tensors(prefix: str) -> Iterator[tuple[str, tf.Tensor]]:
-    reader = tf.train.load_checkpoint(prefix)
+    reader = open_tensors(prefix)
     for name in reader.get_variable_to_shape_map():
         yield name, tf.constant(reader.get_tensor(name))

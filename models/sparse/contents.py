@@ -14,6 +14,7 @@ from data.errors import InputError
 from models.sparse.maintenance import Optimizer
 from models.sparse.maintenance import evict_rows
 from models.sparse.maintenance import grow
+from models.sparse.rows import PADDING
 from models.sparse.rows import RESERVED
 from models.sparse.rows import UNKNOWN
 from models.sparse.rows import scatter
@@ -88,6 +89,13 @@ class Owner:
         self._write(tf.constant(rows), piece)
         with table.strategy.scope():
             scatter(table.last_used, tf.constant(rows), piece[USED])
+
+    def with_new_slots(self, piece: Piece) -> Piece:
+        """Returns a piece with slots as rows have that no step has changed yet."""
+        blank = self._read(tf.constant([PADDING]))
+        times = tf.shape(piece[WEIGHTS])[0]
+        old = {name: piece[name] for name in (KEYS, USED, WEIGHTS) if name in piece}
+        return {n: tf.repeat(blank[n], times, axis=0) for n in blank} | old
 
     def put_unknown(self, piece: Piece) -> None:
         """Replaces the row that keys without one share, unless the settings state its value."""

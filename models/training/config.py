@@ -18,6 +18,7 @@ from models.strategy import CLUSTER
 from models.strategy import DistributionConfig
 from models.strategy import Strategy
 from models.training import keyed
+from models.training import warm
 from models.training.optimizers import OptimizerConfig
 from models.training.optimizers import Schedule
 from models.validation import LOSS
@@ -115,6 +116,7 @@ class TrainConfig(OptimizerConfig):
       steps_per_execution: Steps that run in one call, which saves time where steps are short; with
         jit_compile the most steps of one XLA computation, and an epoch is a number of them.
       export_latest: Whether the weights of the last epoch are exported beside the best.
+      warm_start: How training goes on from the latest blessed model; it starts fresh if absent.
       seed: Fixes initial weights and the order of lists.
       stages: For parts of a model that are trained first, what is different there.
       distribution: The strategy.
@@ -141,6 +143,7 @@ class TrainConfig(OptimizerConfig):
     jit_compile: bool = False
     steps_per_execution: int = 1
     export_latest: bool = False
+    warm_start: warm.WarmStartConfig | None = None
     seed: int = 42
     stages: dict[str, StageConfig] = dataclasses.field(default_factory=dict)
     distribution: DistributionConfig = DistributionConfig()
@@ -275,6 +278,7 @@ class TrainConfig(OptimizerConfig):
                 " may be learned"
             )
         keyed.require(self, features)
+        warm.require(self, features)
         if any(f.keyed or (f.categorical and not dense_gradients) for f in features.features):
             self.require_embeddings()
 

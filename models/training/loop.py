@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 from data.dataset import Counts
-from data.errors import InputError
 from data.storage import AnyPath
 from models import losses
 from models import strategy as strategy_lib
@@ -27,11 +25,14 @@ from models.training.config import TrainConfig
 from models.training.optimizers import build_optimizer
 from models.training.progress import Progress
 from models.training.progress import Report
-from models.training.progress import SignOfLife
 from models.training.progress import State
 from models.training.progress import Validate
 from models.training.progress import say
 from models.training.progress import say_nothing
+from models.training.sign_of_life import SignOfLife
+from models.training.steps import steps_per_call
+from models.training.steps import steps_per_epoch
+from models.training.warm import WarmStart
 
 Batches = Callable[[tf.distribute.InputContext, int], tf.data.Dataset]
 _LISTS, _IMPRESSIONS = "lists", "impressions"
@@ -65,18 +66,21 @@ class TrainResult:
 
     Attributes:
       epochs: Epochs run, those before a kill included.
-      best_epoch: The epoch whose weights the model now has, counted from 1.
+      best_epoch: The epoch whose weights the model now has, counted from 1; 0: what a warm training
+        started from.
       best: The validation metric of that epoch.
+      start: What training started from where it could go on from another, in a line.
     """
 
     epochs: int
     best_epoch: int
     best: float
+    start: str = ""
 
 
 def result_of(state: State, config: TrainConfig) -> TrainResult:
     """Returns what a training of that state came to."""
-    return TrainResult(state.epochs, state.best_epoch, state.metric(config))
+    return TrainResult(state.epochs, state.best_epoch, state.metric(config), state.start)
 
 
 def train(
@@ -92,6 +96,7 @@ def train(
     report: Report = say,
     objective: Callable[[], Objective] | None = None,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+    warm: WarmStart | None = None,
 ) -> tuple[tf.keras.Model, TrainResult]:
     """Trains a model and returns it with the weights of its best epoch.
 
@@ -110,14 +115,14 @@ def train(
       report: Receives one line per epoch.
       objective: Makes the losses, in the strategy's scope; those of `config` if None.
       callbacks: Further callbacks.
+      warm: What a training starts from that is not resumed, and what keeps it for a later one.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    steps, per_call = steps_per_epoch(config, data.counts), steps_per_call(config, data.counts)
     trained, local = _models(build, data, config, strategy)
     config = config if trained.trainable_variables else dataclasses.replace(config, epochs=1)
     with strategy.scope():
         loss = objective() if objective else objective_of(config, data.label)
-        _compile(trained, config, loss, steps_per_call=per_call, total_steps=steps * config.epochs)
+        _compile(trained, config, loss, data)
     progress = Progress(
         trained,
         local,
@@ -128,13 +133,13 @@ def train(
         agree=strategy_lib.agreement(strategy),
         chief=chief,
         report=report if trained.trainable_variables else say_nothing,
+        warm=warm,
     )
     if not trained.trainable_variables:
         _measure(progress, config, report)
     elif not progress.done:
-        batches = _stacked(data.batches, config, per_call)
         followers = [*_callbacks(trained, progress, config, data, log_dir, report), *callbacks]
-        _fit(trained, batches, config, steps, progress.state.epochs, followers)
+        _fit(trained, data, config, progress.state.epochs, followers)
     progress.close()
     return local, result_of(progress.state, config)
 
@@ -160,17 +165,17 @@ def _models(
 
 def _fit(
     model: tf.keras.Model,
-    batches: Batches,
+    data: TrainingData,
     config: TrainConfig,
-    steps: int,
     first_epoch: int,
     callbacks: Sequence[tf.keras.callbacks.Callback],
 ) -> None:
+    batches = _stacked(data.batches, config, steps_per_call(config, data.counts))
     model.fit(
         tf.keras.utils.experimental.DatasetCreator(lambda context: batches(context, first_epoch)),
         initial_epoch=first_epoch,
         epochs=config.epochs,
-        steps_per_epoch=steps,
+        steps_per_epoch=steps_per_epoch(config, data.counts),
         verbose=0,
         callbacks=callbacks,
     )
@@ -193,29 +198,6 @@ def _stacked(batches: Batches, config: TrainConfig, steps: int) -> Batches:
     return stacked
 
 
-def steps_per_epoch(config: TrainConfig, counts: Counts) -> int:
-    """Returns the steps that see every list once, or as many as are set.
-
-    Packed steps make whole calls, so that there may be some more or fewer.
-    """
-    steps = _steps_wanted(config, counts)
-    return math.prod(packed.divide(steps, config.steps_per_execution)) if config.packed else steps
-
-
-def steps_per_call(config: TrainConfig, counts: Counts) -> int:
-    """Returns the steps that run in one call."""
-    most = config.steps_per_execution
-    return packed.divide(_steps_wanted(config, counts), most)[1] if config.packed else most
-
-
-def _steps_wanted(config: TrainConfig, counts: Counts) -> int:
-    if config.steps_per_epoch:
-        return config.steps_per_epoch
-    if config.whole_batches:
-        return max(counts.lists // config.batch_size, 1)
-    return math.ceil(counts.lists / config.batch_size)
-
-
 def _epoch_size(config: TrainConfig, data: TrainingData) -> dict[str, int]:
     """Returns the lists and documents of an epoch, or its impressions."""
     counts = data.counts
@@ -224,20 +206,6 @@ def _epoch_size(config: TrainConfig, data: TrainingData) -> dict[str, int]:
     if data.impressions:
         return {_IMPRESSIONS: lists}
     return {_LISTS: lists, "documents": round(lists * counts.documents / counts.lists)}
-
-
-def per_replica(config: TrainConfig, replicas: int) -> int:
-    """Returns the lists per step of one device.
-
-    Raises:
-      InputError: The devices cannot share the batch evenly.
-    """
-    if config.batch_size % replicas:
-        raise InputError(
-            f"train: batch_size must be a multiple of the {replicas} devices of"
-            f" {config.distribution.strategy.value}, found {config.batch_size}"
-        )
-    return config.batch_size // replicas
 
 
 def objective_of(config: TrainConfig, label: str) -> Objective:
@@ -251,16 +219,12 @@ def objective_of(config: TrainConfig, label: str) -> Objective:
 
 
 def _compile(
-    model: tf.keras.Model,
-    config: TrainConfig,
-    objective: Objective,
-    *,
-    steps_per_call: int,
-    total_steps: int,
+    model: tf.keras.Model, config: TrainConfig, objective: Objective, data: TrainingData
 ) -> None:
+    per_call = steps_per_call(config, data.counts)
     optimizer = build_optimizer(
         config,
-        total_steps=total_steps,
+        total_steps=steps_per_epoch(config, data.counts) * config.epochs,
         scale_loss=config.precision is Precision.FLOAT16,
         compiled=config.static,
         embedding=config.embedding_optimizer,
@@ -273,11 +237,13 @@ def _compile(
         loss,
         loss_weights=weights,
         jit_compile=config.jit_compile or None,
-        steps_per_execution=steps_per_call,
+        steps_per_execution=per_call,
     )
     optimizer.build(model.trainable_variables)
+    if config.warm_start is not None:  # weights that are kept before the first step have its state
+        model.compiled_loss.build(model(data.sample))
     if config.packed:
-        model.train_function = packed.train_function(model, steps_per_call)
+        model.train_function = packed.train_function(model, per_call)
 
 
 def _callbacks(

@@ -21,6 +21,7 @@ from models.sparse.of_model import weights_beside
 from models.strategy import join_shards
 from models.training import weights
 from models.training.config import TrainConfig
+from models.training.warm import WarmStart
 from models.validation import LOSS
 
 STATE = "state.json"
@@ -28,8 +29,6 @@ STATE = "state.json"
 LATEST = "latest.weights.h5"
 """The weights after the last epoch, written when training is over."""
 _BEST = "best-"
-SIGN_OF_LIFE = 10.0
-"""Seconds of silence within an epoch."""
 
 Report = Callable[[str], None]
 Validate = Callable[[], Mapping[str, float]]
@@ -50,17 +49,20 @@ class State:
 
     Attributes:
       epochs: The epochs run.
-      best_epoch: The epoch with the best metric, counted from 1; 0: none yet.
+      best_epoch: The epoch with the best metric, counted from 1; 0: what a warm training started
+        from; -1: none yet.
       best: That metric, counted so that more is better.
       reduced_at: The last epoch after which the learning rate was reduced.
       checkpoint: The checkpoint of the last epoch.
+      start: What training started from, in a line; empty: nothing else was possible.
     """
 
     epochs: int = 0
-    best_epoch: int = 0
+    best_epoch: int = -1
     best: float = -math.inf
     reduced_at: int = 0
     checkpoint: str = ""
+    start: str = ""
 
     def metric(self, config: TrainConfig) -> float:
         """Returns the metric of the best epoch as it was measured."""
@@ -70,6 +72,11 @@ class State:
 def best_weights(state_dir: AnyPath, epoch: int) -> AnyPath:
     """Returns the file of the weights of the best epoch."""
     return state_dir / f"{_BEST}{epoch}.weights.h5"
+
+
+def left(state_dir: AnyPath, epoch: int) -> AnyPath:
+    """Returns the folder of what a later training needs of the best epoch."""
+    return state_dir / f"{_BEST}{epoch}.left"
 
 
 def read_state(state_dir: AnyPath) -> State:
@@ -106,6 +113,7 @@ class Progress(tf.keras.callbacks.Callback):
       agree: Makes one set of numbers of those that the workers found.
       chief: Whether this process writes the state; each worker of a cluster reads it.
       report: Receives one line per epoch.
+      warm: What a training that is not resumed starts from, and what keeps it for a later one.
     """
 
     def __init__(
@@ -120,11 +128,12 @@ class Progress(tf.keras.callbacks.Callback):
         agree: Callable[[Mapping[str, float]], Mapping[str, float]],
         chief: bool,
         report: Report,
+        warm: WarmStart | None = None,
     ) -> None:
         super().__init__()
         self._trained, self._local, self._validate = trained, local, validate
         self._config, self._report, self._agree = config, report, agree
-        self._epoch_size, self._chief = epoch_size, chief
+        self._epoch_size, self._chief, self._warm = epoch_size, chief, warm
         self._file, self._started = state_dir / STATE, 0.0
         state_dir.mkdir(parents=True, exist_ok=True)
         # All workers must save, since some weights are read from all of them at once.
@@ -149,6 +158,24 @@ class Progress(tf.keras.callbacks.Callback):
             self.state = read_state(self._file.parent)
             self._manager.checkpoint.restore(self.state.checkpoint).expect_partial()
             self._report(f"resuming after epoch {self.state.epochs}")
+        elif self._warm is not None:
+            self._start(self._warm)
+
+    def _start(self, warm: WarmStart) -> None:
+        """Begins with what an earlier training left; without a better epoch that stays the best."""
+        start = warm.start(self._trained)
+        self.state.start = start.how
+        self._report(f"start: {start.how}")
+        if start.warm:
+            self._localise()
+            metric = self._agree(self._validate())[self._config.metric]
+            self._compare(metric)
+            self._write()
+            self._report(f"epoch 0/{self._config.epochs}  {self._title} {metric:.4f}")
+
+    @property
+    def _title(self) -> str:
+        return "validation loss" if self._config.metric == LOSS else self._config.metric
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Starts the clock."""
@@ -170,11 +197,9 @@ class Progress(tf.keras.callbacks.Callback):
         logs.update({f"val_{name}": value for name, value in metrics.items()})
         logs.update({f"{unit}_per_second": speed for unit, speed in speeds.items()})
         self._advance(metrics[self._config.metric])
-        metric = self._config.metric
-        title = "validation loss" if metric == LOSS else metric
         self._report(
             f"epoch {self.state.epochs}/{self._config.epochs}  loss {loss:.4f}"
-            f"  {title} {metrics[metric]:.4f}"
+            f"  {self._title} {metrics[self._config.metric]:.4f}"
             f"  best {self.state.metric(self._config):.4f} (epoch {self.state.best_epoch})"
             f"  {seconds:.1f} s"
             + "".join(f"  {speed:,.0f} {unit}/s" for unit, speed in speeds.items())
@@ -193,15 +218,22 @@ class Progress(tf.keras.callbacks.Callback):
             values = join_shards(found, [tuple(weight.shape) for weight in own])
             tf.keras.backend.batch_set_value(list(zip(own, values, strict=True)))
 
-    def _advance(self, metric: float) -> None:
+    def _compare(self, metric: float) -> None:
+        """Keeps the weights if the epoch is the best so far."""
         state, config = self.state, self._config
         value = metric if config.higher_is_better else -metric
         value = -math.inf if math.isnan(value) else value
-        state.epochs += 1
-        better = value > state.best + config.min_delta or not state.best_epoch
+        better = value > state.best + config.min_delta or state.best_epoch < 0
         if better or config.keep_last:
             state.best, state.best_epoch = value, state.epochs
             weights.save(self._local, best_weights(self._dir, state.best_epoch))
+            if self._warm is not None:
+                self._warm.keep(self._trained, left(self._dir, state.best_epoch))
+
+    def _advance(self, metric: float) -> None:
+        state, config = self.state, self._config
+        state.epochs += 1
+        self._compare(metric)
         since = state.epochs - max(state.best_epoch, state.reduced_at)
         if config.reduce_lr_patience and since >= config.reduce_lr_patience:
             state.reduced_at = state.epochs
@@ -215,11 +247,11 @@ class Progress(tf.keras.callbacks.Callback):
         if not self._chief:
             return
         storage.replace_text(self._file, json.dumps(dataclasses.asdict(self.state)))
-        best = best_weights(self._dir, self.state.best_epoch)
+        best = f"{_BEST}{self.state.best_epoch}."
         written: list[AnyPath] = list(self._dir.iterdir())
         for path in written:
-            if path.name.startswith(_BEST) and path != best:
-                path.unlink()
+            if path.name.startswith(_BEST) and not path.name.startswith(best):
+                storage.remove_tree(path) if path.is_dir() else path.unlink()
 
     def close(self) -> None:
         """Gives the chief's local model the weights of its best epoch."""
@@ -229,31 +261,3 @@ class Progress(tf.keras.callbacks.Callback):
             return
         weights.save(self._local, self._dir / LATEST)
         weights.load(self._local, best_weights(self._dir, self.state.best_epoch))
-
-
-class SignOfLife(tf.keras.callbacks.Callback):
-    """Reports within long epochs.
-
-    Args:
-      batch_size: Lists per step.
-      unit: What a list is called.
-      report: Receives a line now and then.
-    """
-
-    def __init__(self, batch_size: int, unit: str, report: Report) -> None:
-        super().__init__()
-        self._batch_size, self._unit, self._report = batch_size, unit, report
-        self._started = self._said = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Starts the clock."""
-        self._started = self._said = time.monotonic()
-
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Reports after a time of silence."""
-        now = time.monotonic()
-        if now - self._said > SIGN_OF_LIFE:
-            self._said = now
-            loss = (logs or {}).get("loss", math.nan)
-            speed = (batch + 1) * self._batch_size / (now - self._started)
-            self._report(f"  batch {batch + 1}  loss {loss:.4f}  {speed:,.0f} {self._unit}/s")

@@ -40,7 +40,7 @@ LAYERS = (
         "pipeline.workloads",
     ),
     ("components",),
-    ("pipeline.dag",),
+    ("pipeline.dag", "pipeline.served"),
     (
         "pipeline.client",
         "pipeline.compiler",

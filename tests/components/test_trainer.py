@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tfx import v1 as tfx
+from tfx.components.trainer import executor
+from tfx.types import standard_artifacts
+from tfx.utils import json_utils
 
+from components import baseline
 from components import trainer
 from data import plain
 from data.lists import Lists
@@ -21,6 +25,7 @@ from models.dnn import DnnConfig
 from models.metrics import MetricContract
 from models.sparse.perfect import PerfectHash
 from models.training.config import TrainConfig
+from models.training.warm import WarmStartConfig
 from tests.components.conftest import SPEC
 from tests.components.conftest import Transformed
 from tests.samples import draw
@@ -150,3 +155,75 @@ def test_the_last_epoch_is_exported_beside_the_best_on_request(
     found = latest[serving.PREDICT](examples=examples)[serving.SCORES].numpy()
     assert found == pytest.approx(scores(tmp_path, lists), abs=1e-6)  # the only epoch is the best
     assert serving.PER_DOCUMENT in latest
+
+
+def test_training_goes_on_from_the_model_that_is_served(
+    transformed: Transformed, tmp_path: Path
+) -> None:
+    """By so small steps that the scores tell where it began; batches must not count in them."""
+    settings = plain.to_json(DnnConfig(hidden_layer_dims=(8,), use_batch_norm=False))
+    warm = dataclasses.replace(
+        TRAIN,
+        epochs=1,
+        learning_rate=1e-12,
+        keep_last=True,
+        patience=0,
+        warm_start=WarmStartConfig(),
+    )
+    first = dataclasses.replace(warm, learning_rate=0.01)
+    for name, train, version in (("first", first, baseline.NONE), ("second", warm, "12")):
+        given = {"train": plain.to_json(train), "settings": settings}
+        run = arguments(transformed, tmp_path / name, **given)
+        run.base_model = str(tmp_path / "first" / "model")
+        run.custom_config["base_version"] = version
+        trainer.run_fn(run)
+    said = [
+        json.loads((tmp_path / name / "run" / trainer.SUMMARY).read_text())[trainer.WARM_START]
+        for name in ("first", "second")
+    ]
+    assert said[0] == "fresh: no model is published"
+    assert said[1] == "from version 12: 12 ids kept, 0 new, 0 retired"
+    lists = draw((3, 4), spec=SPEC, seed=3)
+    expected = scores(tmp_path / "first", lists)
+    assert scores(tmp_path / "second", lists) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_training_that_was_cut_goes_on_whatever_was_published_since(
+    transformed: Transformed, tmp_path: Path
+) -> None:
+    runs = [arguments(transformed, tmp_path) for _ in range(3)]
+    for run, version in zip(runs, (baseline.NONE, "12"), strict=False):
+        run.custom_config["base_version"] = version
+    assert len({trainer._fingerprint(run) for run in runs}) == 1
+
+
+@pytest.mark.parametrize("started", ["from version 12", ""])
+def test_the_model_says_what_its_training_started_from(
+    started: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {}
+
+    def train(self: object, inputs: Any, outputs: Any, properties: dict[str, Any]) -> None:
+        told.update(json_utils.loads(properties["custom_config"]))
+        summary = {"warm_start": started} if started else {}
+        (tmp_path / trainer.SUMMARY).write_text(json.dumps(summary))
+
+    monkeypatch.setattr(executor.GenericExecutor, "Do", train)
+    base, model, run = (
+        kind()
+        for kind in (
+            standard_artifacts.Model,
+            standard_artifacts.Model,
+            standard_artifacts.ModelRun,
+        )
+    )
+    base.set_string_custom_property(baseline.VERSION, "12")
+    run.uri = str(tmp_path)
+    trainer.Executor().Do(
+        {"base_model": [base]} if started else {},
+        {"model": [model], "model_run": [run]},
+        {"custom_config": json_utils.dumps({"family": "dnn"})},
+    )
+    expected = {"family": "dnn"} | ({"base_version": "12"} if started else {})
+    assert told == expected
+    assert model.get_string_custom_property(trainer.WARM_START) == started

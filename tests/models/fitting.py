@@ -16,6 +16,7 @@ from models.training.config import TrainConfig
 from models.training.loop import TrainingData
 from models.training.loop import TrainResult
 from models.training.loop import train
+from models.training.warm import WarmStart
 
 BATCH_SIZE = 4
 
@@ -30,6 +31,7 @@ def fit(
     log_dir: Path | None = None,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
     impressions: bool = False,
+    warm: WarmStart | None = None,
     **settings: Any,
 ) -> TrainResult:
     """Trains the model in place on batches of `BATCH_SIZE` lists, or of impressions in name."""
@@ -52,6 +54,7 @@ def fit(
         log_dir=log_dir,
         report=report,
         callbacks=callbacks,
+        warm=warm,
     )
     assert trained is model
     return result

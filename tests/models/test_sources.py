@@ -15,8 +15,9 @@ from data.sampling import Negatives
 from models.sources import Source
 from models.strategy import DistributionConfig
 from models.strategy import Strategy
-from models.training import loop
 from models.training.config import TrainConfig
+from models.training.steps import steps_per_call
+from models.training.steps import steps_per_epoch
 from tests.data.sampling import samples
 from tests.models import jobs
 from tests.models import keyed
@@ -77,8 +78,8 @@ def test_later_epochs_have_the_batches_that_they_would_have_had(
     source = make(tmp_path)
     config, counts = source.config, source.count()
     replicas = 2 if config.distributed else 1
-    per_call = loop.steps_per_call(config, counts) if config.packed else 1
-    n = loop.steps_per_epoch(config, counts) * replicas // per_call
+    per_call = steps_per_call(config, counts) if config.packed else 1
+    n = steps_per_epoch(config, counts) * replicas // per_call
     context = tf.distribute.InputContext()
     whole, rest = (
         list(source.batches(context, epochs, replicas=replicas, counts=counts).take(3 * n))

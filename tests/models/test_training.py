@@ -16,7 +16,7 @@ import tensorflow as tf
 from data.errors import InputError
 from models.metrics import PRESETS
 from models.metrics import parse_metric
-from models.training import progress
+from models.training import sign_of_life
 from models.training.progress import LATEST
 from models.validation import validator
 from tests.models.fitting import fit
@@ -104,7 +104,7 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
 def test_speeds_are_of_lists_or_of_impressions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, impressions: bool, speeds: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(progress, "SIGN_OF_LIFE", 0.0)
+    monkeypatch.setattr(sign_of_life, "SIGN_OF_LIFE", 0.0)
     lines = list[str]()
     fit(
         Linear(), constant, tmp_path, problem(), report=lines.append, epochs=1,

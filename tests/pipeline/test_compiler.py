@@ -16,6 +16,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from data import plain
 from data.errors import InputError
+from models.training.warm import WarmStartConfig
 from pipeline import compiler
 from pipeline import dag
 from pipeline import decode
@@ -101,6 +102,12 @@ def config(name: str = "synthetic", **cluster: Any) -> Config:
     return dataclasses.replace(found, cluster=table, train=train)
 
 
+def warm() -> Config:
+    found = config()
+    train = dataclasses.replace(found.train, warm_start=WarmStartConfig())
+    return dataclasses.replace(found, train=train)
+
+
 def compiled(found: Config, engine: Engine = Engine.KUBEFLOW) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(compiler.render(deployment.deployed(found, engine))))
 
@@ -135,8 +142,23 @@ def test_every_engine_runs_the_same_pipeline(name: str, monkeypatch: pytest.Monk
 
 
 def test_names_of_nodes_are_known_before_tfx_is_loaded() -> None:
-    found = dataclasses.replace(config(), tuner=plain.decode(type(config().tuner), TUNED, ""))
-    assert {node.id for node in dag.create_nodes(found)} == set(NODES)
+    tuned = dataclasses.replace(config(), tuner=plain.decode(type(config().tuner), TUNED, ""))
+    nodes = [*dag.create_nodes(tuned), *dag.create_nodes(warm())]
+    assert {node.id for node in nodes} == set(NODES)
+
+
+def test_a_warm_start_is_compiled_with_the_node_that_finds_its_model() -> None:
+    found = warm()
+    local = graph(deployment.deployed(found, Engine.LOCAL))
+    assert "Transform" in local["WarmStartModel"][0]
+    assert "WarmStartModel" in local["Trainer"][0]
+    for engine in (Engine.KUBEFLOW, Engine.VERTEX):
+        assert graph(deployment.deployed(found, engine)) == local
+        tasks = compiled(found, engine)[0]["root"]["dag"]["tasks"]
+        assert tasks["WarmStartModel"]["cachingOptions"] == {}
+        assert tasks["Trainer"]["inputs"]["artifacts"]["base_model"] == {
+            "taskOutputArtifact": {"producerTask": "WarmStartModel", "outputArtifactKey": "model"}
+        }
 
 
 @pytest.mark.parametrize("kind", sorted(MACHINES))

@@ -1,0 +1,1 @@
+"""What one training leaves and another starts from."""
