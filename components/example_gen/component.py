@@ -113,11 +113,15 @@ def check_files(config: ExamplesConfig) -> None:
 
 
 def input_config(job: executor.Job) -> example_gen_pb2.Input:
-    """Returns the patterns of the files, split by split: those of the newest span."""
+    """Returns the patterns of the files, split by split: those of the newest span.
+
+    Sorted by name, for the fingerprint of the data follows their order, and the order of a job's
+    splits is lost where it travels as JSON.
+    """
     split = example_gen_pb2.Input.Split
     return example_gen_pb2.Input(
         splits=[
             split(name=name, pattern=portions.all_filled(pattern, job.spans)[-1])
-            for name, pattern in job.config.splits.items()
+            for name, pattern in sorted(job.config.splits.items())
         ]
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
+from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components import baseline
@@ -36,12 +37,19 @@ def properties(artifact: mlmd.Artifact) -> Properties:
     found = {}
     for values in (artifact.properties, artifact.custom_properties):
         for name, value in values.items():
-            kind = value.WhichOneof("value")
-            if kind in ("int_value", "double_value", "string_value"):
-                number = getattr(value, kind)
-                whole = isinstance(number, float) and number.is_integer()
-                found[name] = str(int(number) if whole else number)  # clusters know no integers
+            content = _content(value)
+            if isinstance(content, (int, float, str)):
+                whole = isinstance(content, float) and content.is_integer()
+                found[name] = str(int(content) if whole else content)  # clusters know no integers
     return found
+
+
+def _content(value: mlmd.Value) -> object:
+    """Returns the value; on a cluster each custom property comes as a struct of one field."""
+    kind = value.WhichOneof("value")
+    if kind == "struct_value":
+        return json_format.MessageToDict(value.struct_value).get("__value__")
+    return getattr(value, kind) if kind else None
 
 
 def decisions(found: Found) -> Iterator[Decision]:

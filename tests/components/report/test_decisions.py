@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
+from tfx.types import standard_artifacts
 
 from components.report import decisions
 from components.report.facts import Decision
@@ -15,6 +16,13 @@ def artifact(uri: str = "", **properties: str | int | float) -> mlmd.Artifact:
         kinds = {str: "string_value", int: "int_value", float: "double_value"}
         setattr(found.custom_properties[name], kinds[type(value)], value)
     return found
+
+
+def test_a_cluster_hands_properties_on_as_structs() -> None:
+    pushed = standard_artifacts.PushedModel()
+    for name, value in (("pushed", 1.0), ("pushed_version", "17"), ("note", None)):
+        pushed.set_json_value_custom_property(name, value)
+    assert decisions.properties(pushed.mlmd_artifact) == {"pushed": "1", "pushed_version": "17"}
 
 
 def test_a_published_model() -> None:
