@@ -42,6 +42,10 @@ RUN groupadd --gid 1000 ranking \
     && useradd --uid 1000 --gid 1000 --base-dir /var/lib --create-home ranking \
     && install -d -o 1000 -g 1000 /gcs \
     && ln -s /opt/ranking/lib/libtpu.so /lib/libtpu.so
+# LightGBM, which yardsticks may use, needs GCC's runtime of OpenMP.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/ranking /opt/ranking
 ENV PATH=/opt/ranking/bin:$PATH \
     HOME=/var/lib/ranking \
