@@ -1,23 +1,37 @@
-"""Reading what the Evaluator found: metrics by slice, and why a model was not blessed."""
+"""Reading what the Evaluator found: metrics and differences by slice."""
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
 from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow_model_analysis as tfma
 
-from components.metrics import TABLE
+from components import means
+from components.measured import TABLE
 from models import metrics as metrics_lib
 
 DIFFERENCE = "{}_diff"
 """How a metric's difference from the blessed model is called."""
 
-ERROR = "__ERROR__"
-"""What TFMA puts among the metrics of a slice that has too few lists for an interval."""
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How much higher a metric is than that of another ranking of the same lists.
+
+    Attributes:
+      mean: The difference.
+      low: Where its confidence interval begins.
+      high: Where it ends.
+    """
+
+    mean: float
+    low: float
+    high: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +42,16 @@ class Slice:
       key: The slice's feature and value; empty for all lists together.
       values: Metric values by name, differences from the blessed model among them.
       bounds: The ends of each metric's 95 % confidence interval, where it was computed.
+      counts: By metric how many lists count; of metrics over documents how many documents.
+      differences: From the blessed model (`components.means.BASELINE`) and from yardsticks, by
+        metric, where intervals were computed.
     """
 
     key: dict[str, str]
     values: dict[str, float]
     bounds: dict[str, tuple[float, float]]
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    differences: dict[str, dict[str, Difference]] = dataclasses.field(default_factory=dict)
 
 
 def slices(uri: str) -> list[Slice]:
@@ -88,7 +107,7 @@ def _compared(uri: str) -> bool:
 
 def _slices(uri: str, model: str | None) -> list[Slice]:
     return [
-        Slice({k: _text(v) for k, v in key}, *_split(metrics[""][""]))
+        to_slice({k: _text(v) for k, v in key}, _numbers(metrics[""][""]))
         for key, metrics in tfma.load_eval_result(uri, model_name=model).slicing_metrics
     ]
 
@@ -97,41 +116,31 @@ def _text(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _split(metrics: dict[str, Any]) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    values: dict[str, float] = {}
-    bounds: dict[str, tuple[float, float]] = {}
-    for name, value in metrics.items():
-        if "boundedValue" in value:
-            bounded = value["boundedValue"]
-            values[name] = float(bounded["value"])
-            bounds[name] = (float(bounded["lowerBound"]), float(bounded["upperBound"]))
-        elif name != ERROR:
-            values[name] = float(value.get("doubleValue", math.nan))
-    return values, bounds
+def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value.get("doubleValue", math.nan)) for name, value in metrics.items()}
 
 
-def failures(uri: str) -> Iterator[str]:
-    """Yields in plain words each threshold that the candidate missed."""
-    result = tfma.load_validation_result(uri)
-    if result.missing_slices:
-        yield f"the split has no lists to judge by: {len(result.missing_slices)} slices are missing"
-    for found in result.metric_validations_per_slice:
-        keys = found.slice_key.single_slice_keys
-        where = "".join(f" in {key.column}={_text(key.bytes_value)}" for key in keys)
-        for failure in found.failures:
-            yield f"{failure.metric_key.name}{where}: {_missed(failure)}"
-
-
-def _missed(failure: Any) -> str:
-    value = failure.metric_value
-    number = value.bounded_value.value if value.HasField("bounded_value") else value.double_value
-    if failure.metric_threshold.HasField("change_threshold"):
-        allowed = abs(failure.metric_threshold.change_threshold.absolute.value)
-        return (
-            f"changed by {number.value:+.4f} from the blessed model,"
-            f" expected a loss of at most {allowed:.4g}"
-        )
-    threshold = failure.metric_threshold.value_threshold
-    if threshold.HasField("lower_bound") and not number.value >= threshold.lower_bound.value:
-        return f"found {number.value:.4f}, expected at least {threshold.lower_bound.value:g}"
-    return f"found {number.value:.4f}, expected at most {threshold.upper_bound.value:g}"
+def to_slice(key: dict[str, str], numbers: Mapping[str, float]) -> Slice:
+    """Returns the slice whose numbers are named as by `components.means.Mean`."""
+    ends: dict[str, dict[str, float]] = collections.defaultdict(dict)
+    others: dict[str, dict[str, dict[str, float]]] = {}
+    found = Slice(key, {}, {})
+    for name, number in numbers.items():
+        match name.split(means.BETWEEN):
+            case [metric, means.COUNT]:
+                found.counts[metric] = int(number)
+            case [metric, end]:
+                ends[metric][end] = number
+            case [metric, other, what]:
+                others.setdefault(other, {}).setdefault(metric, {})[what] = number
+            case _:
+                found.values[name] = number
+    for name, both in ends.items():
+        if math.isfinite(both[means.HIGH] - both[means.LOW]):
+            found.bounds[name] = (both[means.LOW], both[means.HIGH])
+    for other, by_metric in others.items():
+        found.differences[other] = {
+            name: Difference(part[means.DIFFERENCE], part[means.LOW], part[means.HIGH])
+            for name, part in by_metric.items()
+        }
+    return found

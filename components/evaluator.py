@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from typing import Any
 
 import tensorflow_model_analysis as tfma
-from tfx import v1 as tfx
+from tfx import types
+from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor
+from tfx.dsl.components.base import base_beam_component
 from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils
+from tfx.types import component_spec
+from tfx.types import standard_artifacts
 from tfx.types import standard_component_specs
+from tfx.utils import io_utils
+from tfx.utils import json_utils
 from tfx.utils import path_utils
 from tfx.utils import proto_utils
 
 from components import baseline
 from components import evaluation
+from components import gate
 from components import impressions
 from components import metrics as metrics_lib
+from components.measured import Metrics
 from data import plain
 from data import storage
 from data.features import FeatureSpec
@@ -25,14 +35,15 @@ from models import recommend
 from models import serving
 from models.metrics import parse_metric
 from pipeline.evaluation import EvaluationConfig
-from pipeline.evaluation import Threshold
 
-REASONS = "reasons"
-"""The property of a verdict with the thresholds that were missed, a line each."""
+GATE = "gate"
+"""The parameter that says what the gate demands."""
+TREES = "trees"
+"""The input with the trees of a yardstick."""
 
 
 class Executor(executor.Executor):
-    """TFX's executor, but for a blessed model that cannot judge these examples."""
+    """TFX's executor computes the metrics; the verdict is ours alone."""
 
     def Do(  # noqa: N802  TFX's name
         self,
@@ -40,34 +51,75 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[Any]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Evaluates; a blessed model that cannot judge these examples is left out."""
+        """Evaluates, without a blessed model that cannot judge these examples, and decides."""
         key = standard_component_specs.BASELINE_MODEL_KEY
         found = [model for model in input_dict.get(key, ()) if not baseline.is_none(model)]
         candidate = artifact_utils.get_single_instance(
             input_dict[standard_component_specs.MODEL_KEY]
         )
         ranks = _signature(exec_properties) == recommend.EVALUATE
+        without = "" if found else gate.NO_MODEL
         if found and (reason := _unfit(found[0], candidate, ranks=ranks)):
-            print(f"the model blessed before {reason}: judged without it")
+            without = f"the model blessed before {reason}"
+            print(f"{without}: judged without it")
             found = []
-        input_dict = {**input_dict, key: found}
-        super().Do(input_dict, output_dict, exec_properties)
-        _note_reasons(output_dict)
+        inputs = {name: value for name, value in input_dict.items() if name != TREES}
+        properties = _with_trees(exec_properties, input_dict.get(TREES, []))
+        super().Do({**inputs, key: found}, output_dict, properties)
+        uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
+        settings = plain.from_json(EvaluationConfig, exec_properties[GATE])
+        verdict = gate.judge(settings, evaluation.slices(uri), without=without)
+        blessing = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.BLESSING_KEY]
+        )
+        _write(verdict, blessing, candidate, next(iter(found), None))
 
 
-def _note_reasons(output_dict: dict[str, list[Any]]) -> None:
-    """Writes the thresholds that were missed where ML Metadata keeps them."""
-    uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
-    [blessing] = output_dict[standard_component_specs.BLESSING_KEY]
-    blessing.set_string_custom_property(REASONS, "\n".join(evaluation.failures(uri)))
+def _write(verdict: gate.Verdict, blessing: Any, candidate: Any, before: Any | None) -> None:
+    """Writes the verdict as TFX does, which did not judge, with its reasons beside it."""
+    name = constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(os.path.join(blessing.uri, name), "")
+    io_utils.write_string_file(
+        os.path.join(blessing.uri, gate.VERDICT_FILE), plain.to_json(verdict)
+    )
+    numbers = {
+        constants.ARTIFACT_PROPERTY_BLESSED_KEY: int(verdict.blessed),
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY: candidate.id,
+    }
+    texts = {constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY: candidate.uri}
+    version = baseline.NONE
+    if before is not None:
+        numbers[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY] = before.id
+        texts[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY] = before.uri
+        version = before.get_string_custom_property(baseline.VERSION)
+    for key, number in numbers.items():
+        blessing.set_int_custom_property(key, number)
+    for key, text in {**texts, **gate.properties(verdict, version)}.items():
+        blessing.set_string_custom_property(key, text)
 
 
 def _signature(exec_properties: dict[str, Any]) -> str:
     """Returns the signature that the models are asked through."""
+    return next((model.signature_name for model in _config(exec_properties).model_specs), "")
+
+
+def _config(exec_properties: dict[str, Any]) -> tfma.EvalConfig:
     config = tfma.EvalConfig()
     text = exec_properties.get(standard_component_specs.EVAL_CONFIG_KEY) or "{}"
     proto_utils.json_to_proto(text, config)
-    return next((model.signature_name for model in config.model_specs), "")
+    return config
+
+
+def _with_trees(exec_properties: dict[str, Any], trees: list[Any]) -> dict[str, Any]:
+    """Returns the properties with the metrics knowing where the trees are, which TFX does not."""
+    if not trees:
+        return exec_properties
+    config = _config(exec_properties)
+    metric = config.metrics_specs[0].metrics[0]
+    measured = dataclasses.replace(metrics_lib.metrics_of(metric.config), trees=trees[0].uri)
+    metric.config = metrics_lib.config_of(measured)
+    text = proto_utils.proto_to_json(config)
+    return {**exec_properties, standard_component_specs.EVAL_CONFIG_KEY: text}
 
 
 def _unfit(blessed: Any, candidate: Any, *, ranks: bool) -> str:
@@ -100,10 +152,62 @@ def _extra_file(model: Any, name: str) -> AnyPath:
     return storage.at(path_utils.serving_model_path(model.uri)) / serving.EXTRA / name
 
 
-class Evaluator(tfx.components.Evaluator):
-    """TFX's Evaluator, run by the executor above."""
+class EvaluatorSpec(component_spec.ComponentSpec):
+    """The standard Evaluator's inputs and outputs, and what the gate demands."""
 
+    PARAMETERS = standard_component_specs.EvaluatorSpec.PARAMETERS | {
+        GATE: component_spec.ExecutionParameter(type=str)
+    }
+    INPUTS = standard_component_specs.EvaluatorSpec.INPUTS | {
+        TREES: component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True)
+    }
+    OUTPUTS = standard_component_specs.EvaluatorSpec.OUTPUTS
+
+
+class Evaluator(base_beam_component.BaseBeamComponent):
+    """TFX's Evaluator, run by the executor above.
+
+    Args:
+      examples: What is judged by.
+      split: The split of it.
+      model: The model.
+      baseline_model: The latest blessed one.
+      schema: The schema of the examples.
+      trees: Those of a yardstick, where it is one.
+      config: The metrics, and what they must be.
+      features: The features.
+    """
+
+    SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: types.BaseChannel,
+        split: str,
+        model: types.BaseChannel,
+        baseline_model: types.BaseChannel,
+        schema: types.BaseChannel,
+        trees: types.BaseChannel | None,
+        config: EvaluationConfig,
+        features: FeatureSpec,
+    ) -> None:
+        super().__init__(
+            spec=EvaluatorSpec(
+                examples=examples,
+                model=model,
+                baseline_model=baseline_model,
+                schema=schema,
+                trees=trees,
+                eval_config=eval_config(config, features),
+                example_splits=json_utils.dumps([split]),
+                module_path=extractors_module(features),
+                gate=plain.to_json(config),
+                evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
+                blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+            )
+        )
 
 
 def extractors_module(spec: FeatureSpec) -> str | None:
@@ -112,10 +216,9 @@ def extractors_module(spec: FeatureSpec) -> str | None:
 
 
 def eval_config(config: EvaluationConfig, spec: FeatureSpec) -> tfma.EvalConfig:
-    """Returns what TensorFlow Model Analysis is to compute and to require.
+    """Returns what TensorFlow Model Analysis is to compute; `components.gate` says what it must be.
 
-    Without a blessed model the change thresholds hold for any model; the configuration sees to it
-    that an absolute one is always set.
+    Intervals are those of our metrics: TFMA's come out otherwise each time.
     """
     metrics = [parse_metric(name) for name in config.metrics]
     weighted = any(metric.weighted for metric in metrics)
@@ -133,49 +236,23 @@ def eval_config(config: EvaluationConfig, spec: FeatureSpec) -> tfma.EvalConfig:
         slicing_specs=[tfma.SlicingSpec()]
         + [tfma.SlicingSpec(feature_keys=[name]) for name in config.slices],
         metrics_specs=[_metrics_spec(config)],
-        options=tfma.Options(
-            include_default_metrics={"value": False},
-            compute_confidence_intervals={"value": config.confidence_intervals},
-        ),
+        options=tfma.Options(include_default_metrics={"value": False}),
     )
 
 
 def _metrics_spec(config: EvaluationConfig) -> tfma.MetricsSpec:
+    measured = Metrics(
+        config.metrics,
+        plain.to_json(config.metric_contract),
+        config.resampled,
+        config.confidence,
+        config.yardsticks,
+    )
     ranking = tfma.MetricConfig(
         class_name=metrics_lib.RankingMetrics.__name__,
         module=metrics_lib.__name__,
-        config=metrics_lib.config_of(config.metrics, config.metric_contract),
+        config=metrics_lib.config_of(measured),
     )
-    return tfma.MetricsSpec(
-        metrics=[ranking],
-        # The weights are our metrics' own affair.
-        example_weights=tfma.ExampleWeightOptions(unweighted=True),
-        per_slice_thresholds={
-            name: tfma.PerSliceMetricThresholds(
-                thresholds=[
-                    tfma.PerSliceMetricThreshold(
-                        slicing_specs=[tfma.SlicingSpec()], threshold=_threshold(name, threshold)
-                    )
-                ]
-            )
-            for name, threshold in config.thresholds.items()
-        },
-    )
-
-
-def _threshold(name: str, threshold: Threshold) -> tfma.MetricThreshold:
-    up = parse_metric(name).higher_is_better
-    result = tfma.MetricThreshold()
-    if threshold.at_least is not None:
-        result.value_threshold.lower_bound.value = threshold.at_least
-    if threshold.at_most is not None:
-        result.value_threshold.upper_bound.value = threshold.at_most
-    if threshold.max_loss is not None:
-        direction = tfma.MetricDirection
-        result.change_threshold.direction = (
-            direction.HIGHER_IS_BETTER if up else direction.LOWER_IS_BETTER
-        )
-        # TFMA demands more than the bound; a hair below lets an equal model pass.
-        loss = threshold.max_loss + 1e-9
-        result.change_threshold.absolute.value = -loss if up else loss
-    return result
+    # The weights are our metrics' own affair.
+    unweighted = tfma.ExampleWeightOptions(unweighted=True)
+    return tfma.MetricsSpec(metrics=[ranking], example_weights=unweighted)

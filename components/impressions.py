@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import extractors as extractors_lib
 
-from components.metrics import grouped_by
+from components.metrics import metrics_of
 
 LEAST, PARTS = 16, 32
 """Confidence intervals come of drawing parts anew: of one block at least so many parts, unless they
@@ -34,8 +34,8 @@ def custom_extractors(
         tensor_adapter_config=tensor_adapter_config,
     )
     names = {name for spec in eval_config.slicing_specs for name in spec.feature_keys}
-    metrics = [metric for spec in eval_config.metrics_specs for metric in spec.metrics]
-    groups = frozenset().union(*(grouped_by(metric.config) for metric in metrics)) - names
+    configs = [metric.config for spec in eval_config.metrics_specs for metric in spec.metrics]
+    groups = {m.by for config in configs for m in metrics_of(config).all if m.by} - names
     divide = beam.FlatMap(divided, tuple(sorted(names)), tuple(sorted(groups)))
     place = [extractor.stage_name for extractor in found].index(_SLICER)
     divide = extractors_lib.Extractor("DivideBlocks", divide)

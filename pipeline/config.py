@@ -186,6 +186,7 @@ class Config:
             if name not in known:
                 kind, near = "" if rows else "context ", did_you_mean(name, known)
                 raise InputError(f"evaluation.slices: '{name}' is no {kind}feature.{near}")
+        evaluation.require(self.features, ordered=not (rows or self.examples.interactions))
         if metric in set(evaluation.metrics) - set(evaluation.training_metrics):
             raise InputError(
                 f"train.metric: '{metric}' is computed by the Evaluator alone; expected one without"

@@ -17,6 +17,7 @@ from tfx.proto import trainer_pb2
 from tfx.proto import transform_pb2
 
 from components import evaluator
+from components import lambdamart
 from components import trainer
 from components import transform
 from components import tuner
@@ -32,6 +33,7 @@ from data import plain
 from models import registry
 from pipeline import served
 from pipeline.config import Config
+from pipeline.evaluation import LIGHTGBM
 from pipeline.examples import CATALOGUE
 from pipeline.examples import SPAN
 from pipeline.examples import TRAIN
@@ -157,11 +159,12 @@ def _modelling(
         **inputs,
     )
     model = trainer_node.outputs["model"]
-    blessed, evaluator_node = _gate(config, examples, schema, model)
+    trees = _trees(config, examples)
+    blessed, evaluator_node = _gate(config, examples, schema, model, trees)
     blessed.add_upstream_node(trainer_node)  # to find what is served then, not hours before
     checks = _checks(config, examples, model)
     pusher = _pusher(config, examples, model, evaluator_node, checks)
-    return [*search, *base, trainer_node, blessed, evaluator_node, checks, pusher]
+    return [*search, *base, trainer_node, *trees, blessed, evaluator_node, checks, pusher]
 
 
 def _checks(
@@ -174,6 +177,19 @@ def _checks(
         settings=plain.to_json(config.serving.checks),
         code=code_fingerprint(),
     )
+
+
+def _trees(config: Config, examples: tfx.types.BaseChannel) -> list[base_node.BaseNode]:
+    if LIGHTGBM not in config.evaluation.yardsticks:
+        return []
+    node = lambdamart.LambdaMart(
+        examples=examples,
+        spec=plain.to_json(config.features),
+        training=json.dumps(config.examples.training_splits),
+        validation=VALIDATION,
+        code=code_fingerprint(),
+    )
+    return [node]
 
 
 def _pusher(
@@ -203,16 +219,18 @@ def _gate(
     examples: tfx.types.BaseChannel,
     schema: tfx.types.BaseChannel,
     model: tfx.types.BaseChannel,
+    trees: list[base_node.BaseNode],
 ) -> tuple[base_node.BaseNode, base_node.BaseNode]:
     blessed = served.latest(config)
     node = evaluator.Evaluator(
         examples=examples,
+        split=config.examples.evaluation_split,
         model=model,
         baseline_model=blessed.outputs["model"],
-        eval_config=evaluator.eval_config(config.evaluation, config.features),
-        module_path=evaluator.extractors_module(config.features),
         schema=schema,
-        example_splits=[config.examples.evaluation_split],
+        trees=trees[0].outputs["trees"] if trees else None,
+        config=config.evaluation,
+        features=config.features,
     )
     return blessed, node
 

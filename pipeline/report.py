@@ -12,9 +12,11 @@ from tfx.dsl.io import fileio
 
 from components import checks
 from components import evaluation
+from components import gate
 from components import tuner
 from components.example_gen.executor import REPORT
 from components.example_gen.steps import LISTS
+from components.means import BASELINE
 from components.pusher import CANARY
 from components.pusher import UNCHANGED
 from components.trainer import SUMMARY
@@ -145,7 +147,8 @@ def _verdict(
     overall = evaluation.overall(candidate)
     baseline = evaluation.overall_baseline(uri)
     header = ["metric", "model", "95 % interval"]
-    header += ["blessed before", "difference"] if baseline else []
+    sides = f"{2 * config.evaluation.confidence - 1:.0%}".replace("%", " % interval")
+    header += ["blessed before", "difference", sides] if baseline else []
     metrics = table(header, _metrics(config.evaluation.metrics, overall, baseline))
     contract = config.evaluation.metric_contract.describe()
     yield f"metrics over split '{config.examples.evaluation_split}' ({contract})\n{metrics}"
@@ -168,6 +171,8 @@ def _metrics(
         if baseline:
             change = evaluation.DIFFERENCE.format(name)
             row += [f"{baseline.values[name]:.4f}", f"{overall.values[change]:+.4f}"]
+            found = overall.differences.get(BASELINE, {}).get(name)
+            row += [f"{found.low:+.4f} .. {found.high:+.4f}" if found else ""]
         yield row
 
 
@@ -194,15 +199,16 @@ def _slices(slices: list[evaluation.Slice], names: Sequence[str]) -> Iterator[li
 def _decision(
     config: Config, evaluated: lineage.Artifacts, found: dict[str, lineage.Artifacts]
 ) -> Iterator[str]:
-    checked = found["ServingChecks"]
+    checked, verdict = found["ServingChecks"], gate.read(evaluated["blessing"].uri)
     yield _costs(checked)
-    if not (_blessed(evaluated) and _blessed(checked)):
+    if not (verdict.blessed and _blessed(checked)):
         yield "not blessed, not published:"
-        if not _blessed(evaluated):
-            yield from (f"  {why}" for why in evaluation.failures(evaluated["evaluation"].uri))
+        if not verdict.blessed:
+            yield from (f"  {line}" for line in (*verdict.reasons, *verdict.notes))
         yield from (f"  {why}" for why in checks.read(checked["blessing"].uri).failures)
         return
     yield "blessed: every threshold holds"
+    yield from (f"  {line}" for line in (*verdict.evidence, *verdict.notes))
     pushed = found["Pusher"]["pushed_model"].custom_properties
     version = pushed["pushed_version"].string_value
     if pushed[UNCHANGED].string_value == "yes":

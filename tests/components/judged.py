@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
-from tfx.components.evaluator import executor
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
 from components import evaluator
+from components import gate
+from data import plain
 from data import schema as schema_lib
 from data.features import FeatureSpec
 from data.features import Scope
@@ -74,10 +75,16 @@ LISTS = Source(SPEC, lists)
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """The folder with the evaluation, and whether the model was blessed."""
+    """The folder with the evaluation, the artifact with the verdict, and the verdict."""
 
     uri: str
-    blessed: bool
+    blessing: standard_artifacts.ModelBlessing
+    gate: gate.Verdict
+
+    @property
+    def blessed(self) -> bool:
+        """Whether the model may be published."""
+        return self.gate.blessed
 
 
 def judge(
@@ -89,10 +96,11 @@ def judge(
     publish: Callable[[tf.keras.Model], serving.Exportable] = of_lists,
     source: Source = LISTS,
     options: Sequence[str] = (),
+    trees: standard_artifacts.Model | None = None,
 ) -> Verdict:
-    """Runs TFX's Evaluator on the model of that factor, and on a blessed one before it.
+    """Runs the Evaluator on the model of that factor, and on a blessed one before it.
 
-    `options` are those of Beam.
+    `options` are those of Beam, `trees` what the node of a yardstick wrote.
     """
     folder.mkdir()
     examples = _examples(folder / "examples", source)
@@ -101,21 +109,27 @@ def judge(
     inputs["model"] = [_model(folder / "model", publish(Priced(factor)))]
     if baseline is not None:
         inputs["baseline_model"] = [_model(folder / "baseline", publish(Priced(baseline)))]
+    if trees is not None:
+        inputs[evaluator.TREES] = [trees]
     evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
     context = base_beam_executor.BaseBeamExecutor.Context(
         beam_pipeline_args=[NO_STAGING, *options], tmp_dir=str(folder / "tmp"), unique_id="1"
     )
-    executor.Executor(context).Do(
+    evaluator.Executor(context).Do(
         inputs,
         {"evaluation": [evaluation], "blessing": [blessing]},
         {
             "eval_config": proto_utils.proto_to_json(evaluator.eval_config(config, source.spec)),
             "module_path": evaluator.extractors_module(source.spec),
             "example_splits": json.dumps(["test"]),
+            evaluator.GATE: plain.to_json(config),
         },
     )
-    return Verdict(evaluation.uri, (folder / "blessing" / "BLESSED").exists())
+    verdict = gate.read(blessing.uri)
+    assert (folder / "blessing" / "BLESSED").exists() is verdict.blessed
+    assert (folder / "blessing" / "NOT_BLESSED").exists() is not verdict.blessed
+    return Verdict(evaluation.uri, blessing, verdict)
 
 
 def _examples(folder: Path, source: Source) -> standard_artifacts.Examples:

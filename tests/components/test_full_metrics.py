@@ -32,6 +32,7 @@ CONFIG = EvaluationConfig(
     metrics=NAMES,
     slices=("device",),
     confidence_intervals=False,
+    min_lists=2,
 )
 HISTORY = {"q0": [3, 4, 5], "q2": list(range(20, 40))}
 """What lists have in the training data: places in the catalogue of all documents."""
@@ -86,8 +87,8 @@ def slices(tmp_path_factory: pytest.TempPathFactory) -> list[Slice]:
     folder = tmp_path_factory.mktemp("judged") / "full"
     verdict = judge(folder, CONFIG, factor=-1.0, baseline=1.0, publish=of_catalogue)
     assert not verdict.blessed
-    [reason] = evaluation.failures(verdict.uri)
-    assert reason.startswith("full_ndcg@5: changed by -")
+    [reason] = verdict.gate.reasons
+    assert reason.startswith("full_ndcg@5: -0.")
     baseline = evaluation.overall_baseline(verdict.uri)
     assert baseline is not None
     assert baseline.values == pytest.approx(expected(np.ones(12, bool)), rel=1e-5)

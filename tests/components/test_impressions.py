@@ -56,6 +56,7 @@ CONFIG = EvaluationConfig(
     },
     metrics=NAMES,
     slices=("device", "hour"),
+    min_lists=2,
 )
 
 

@@ -71,6 +71,7 @@ def settings(folder: RemotePath) -> Config:
         evaluation=dataclasses.replace(
             config.evaluation,
             confidence_intervals=False,
+            min_lists=2,
             slices=(),
             thresholds={"ndcg@10": Threshold(at_least=0.01)},
         ),

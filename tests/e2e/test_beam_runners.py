@@ -254,7 +254,7 @@ def metrics(
         {"ndcg@10": Threshold(at_least=0.1)},
         ("ndcg@10", "mrr@10", "map", "arp"),
         slices=("device",),
-        confidence_intervals=False,
+        min_lists=2,
     )
 
     def judged(runner: str) -> list[evaluation.Slice]:
@@ -273,6 +273,8 @@ def test_evaluator(metrics: Callable[[str], list[evaluation.Slice]]) -> None:
         for one, other in zip(expected, metrics(runner), strict=True):
             assert one.key == other.key
             assert one.values == pytest.approx(other.values, abs=1e-9)
+            for name, ends in one.bounds.items():
+                assert ends == pytest.approx(other.bounds[name], abs=1e-9), name
 
 
 def test_a_bad_record_stops_the_run_in_one_line(

@@ -31,6 +31,18 @@ def test_nodes_wait_for_what_they_need(config: Config) -> None:
     assert len(nodes) == 11
 
 
+def test_trees_are_trained_only_where_they_are_a_yardstick(config: Config) -> None:
+    limits = dataclasses.replace(
+        config.evaluation.thresholds["ndcg@10"], yardsticks={"lightgbm": 0.01}
+    )
+    evaluation = dataclasses.replace(config.evaluation, thresholds={"ndcg@10": limits})
+    found = dataclasses.replace(config, evaluation=evaluation)
+    nodes = {node.id: node for node in dag.create_pipeline(found).components}
+    assert len(nodes) == 10
+    assert {up.id for up in nodes["LambdaMart"].upstream_nodes} == {"RankingExampleGen"}
+    assert "LambdaMart" in {up.id for up in nodes["Evaluator"].upstream_nodes}
+
+
 def test_code_is_named_as_the_workers_can_import_it(config: Config) -> None:
     nodes = {node.id: node for node in dag.create_nodes(config)}
     assert nodes["Trainer"].exec_properties["run_fn"] == "components.trainer.run_fn"
