@@ -38,7 +38,7 @@ def test_trees_are_trained_only_where_they_are_a_yardstick(config: Config) -> No
     evaluation = dataclasses.replace(config.evaluation, thresholds={"ndcg@10": limits})
     found = dataclasses.replace(config, evaluation=evaluation)
     nodes = {node.id: node for node in dag.create_pipeline(found).components}
-    assert len(nodes) == 10
+    assert len(nodes) == 12
     assert {up.id for up in nodes["LambdaMart"].upstream_nodes} == {"RankingExampleGen"}
     assert "LambdaMart" in {up.id for up in nodes["Evaluator"].upstream_nodes}
 
