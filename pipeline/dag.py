@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import json
 import os
-from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
@@ -30,7 +27,6 @@ from components.schema import RankingSchema
 from components.validator import ExampleValidator
 from components.validator import stats_options
 from data import plain
-from models import registry
 from pipeline import served
 from pipeline.config import Config
 from pipeline.evaluation import LIGHTGBM
@@ -38,8 +34,7 @@ from pipeline.examples import CATALOGUE
 from pipeline.examples import SPAN
 from pipeline.examples import TRAIN
 from pipeline.examples import VALIDATION
-
-PACKAGES = ("data", "models", "components")
+from pipeline.own_code import code_fingerprint
 
 PARAMETERS = {
     SPAN: "The spans of the logs: numbers or days, such as 2026-11-20 or 18..20; empty: the newest."
@@ -297,21 +292,3 @@ def _tuner_config(config: Config) -> dict[str, object]:
 
 def _path(function: object) -> str:
     return f"{function.__module__}.{function.__qualname__}"  # type: ignore[attr-defined]
-
-
-@functools.cache
-def code_fingerprint(family: str = "") -> str:
-    """Returns a hash of our code, so that the cache sees an edit: TFX looks at names only.
-
-    Args:
-      family: A family whose file, where it is the user's own, counts as well.
-    """
-    top = Path(__file__).resolve().parent.parent
-    digest = hashlib.sha256()
-    settings = [top / "pipeline" / name for name in ("config.py", "examples.py", "spans.py")]
-    for path in sorted([*settings, *(p for name in PACKAGES for p in (top / name).rglob("*.py"))]):
-        digest.update(str(path.relative_to(top)).encode() + path.read_bytes())
-    own = registry.source(family)
-    if own is not None:
-        digest.update(family.encode() + own.read_bytes())
-    return digest.hexdigest()[:16]

@@ -16,6 +16,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components import baseline
 from components import evaluation
 from components.example_gen.executor import REPORT
+from components.means import BASELINE
 from components.report import columns
 from components.report import decisions
 from components.report import scores
@@ -159,13 +160,17 @@ def _metrics(
             continue
         metric = MetricFacts(name, _estimate(found, name))
         if before is not None and name in before.values:
-            difference = evaluation.DIFFERENCE.format(name)
-            metric = dataclasses.replace(
-                metric,
-                blessed=_estimate(before, name),
-                difference=_estimate(found, difference) if difference in found.values else None,
-            )
+            blessed, difference = _estimate(before, name), _difference(found, name)
+            metric = dataclasses.replace(metric, blessed=blessed, difference=difference)
         yield metric
+
+
+def _difference(found: evaluation.Slice, name: str) -> Estimate | None:
+    """Returns the difference from the blessed model, with an interval where there is one."""
+    if judged := found.differences.get(name, {}).get(BASELINE):
+        return Estimate(_finite(judged.mean), _finite(judged.low), _finite(judged.high))
+    difference = evaluation.DIFFERENCE.format(name)
+    return _estimate(found, difference) if difference in found.values else None
 
 
 def _estimate(found: evaluation.Slice, name: str) -> Estimate:

@@ -31,6 +31,7 @@ LAYERS = (
         "pipeline.model_server",
         "pipeline.platform",
         "pipeline.pods",
+        "pipeline.own_code",
         "pipeline.plans",
         "pipeline.progress",
         "pipeline.reporting",

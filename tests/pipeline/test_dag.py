@@ -11,6 +11,7 @@ from tfx.dsl.components.base import executor_spec
 from pipeline import beam
 from pipeline import dag
 from pipeline import decode
+from pipeline import own_code
 from pipeline.config import Config
 
 
@@ -71,8 +72,8 @@ def test_nodes_of_beam_have_their_options(config: Config) -> None:
 
 
 def test_fingerprint_is_that_of_the_code() -> None:
-    assert dag.code_fingerprint() == dag.code_fingerprint()
-    assert len(dag.code_fingerprint()) == 16
+    assert own_code.code_fingerprint() == own_code.code_fingerprint()
+    assert len(own_code.code_fingerprint()) == 16
 
 
 def test_fingerprint_is_that_of_a_family_of_ones_own_too(
@@ -84,7 +85,7 @@ def test_fingerprint_is_that_of_a_family_of_ones_own_too(
     found = []
     for version in ("", "# edited\n"):
         (tmp_path / "own_dnn.py").write_text(text + version)
-        dag.code_fingerprint.cache_clear()
-        found.append(dag.code_fingerprint("own_dnn:FAMILY"))
+        own_code.code_fingerprint.cache_clear()
+        found.append(own_code.code_fingerprint("own_dnn:FAMILY"))
     sys.modules.pop("own_dnn")
-    assert len({*found, dag.code_fingerprint(), dag.code_fingerprint("dnn")}) == 3
+    assert len({*found, own_code.code_fingerprint(), own_code.code_fingerprint("dnn")}) == 3
