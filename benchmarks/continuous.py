@@ -51,6 +51,8 @@ LATE_BY = 2
 """Days."""
 PATIENCE = 3
 KILLS = 3
+MAX_LOSS = 0.05
+"""Against the model that is served: a day has some 60 lists to judge by."""
 LIMIT = 900.0
 """Seconds that a day may take."""
 
@@ -119,11 +121,20 @@ class Watch:
         self._start()
 
 
+def settings(folder: Path) -> dict[str, object]:
+    """Returns the configuration: each day alone, each model going on from the one served."""
+    return days.config(
+        folder,
+        spans={"window": "one", "patience": PATIENCE},
+        train={"warm_start": {"new_rows": "unknown"}},
+        evaluation={"thresholds": {"ndcg@5": {"at_least": 0.6, "max_loss": MAX_LOSS}}},
+    )
+
+
 def follow(folder: Path, count: int) -> bool:
     """Writes the days and lets the watch follow them; returns whether all is as it must be."""
     path, events, world = folder / "days.toml", drawn(count), days.World()
-    spans = {"window": "one", "patience": PATIENCE}
-    path.write_text(runs.to_toml(days.config(folder, spans=spans)))
+    path.write_text(runs.to_toml(settings(folder)))
     config = decode.load(str(path))
     (folder / "models").mkdir()
     print(events, flush=True)
