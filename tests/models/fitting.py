@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from data.dataset import Counts
@@ -19,6 +20,29 @@ from models.training.loop import train
 from models.training.warm import WarmStart
 
 BATCH_SIZE = 4
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+class Scorer(tf.keras.Model):
+    """Scores `x w`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = tf.keras.layers.Dense(1)
+
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        del training
+        return self.dense(inputs)[..., 0]
+
+
+def lists() -> tf.data.Dataset:
+    """Returns 8 lists of 4 documents for it; labels are the sign of the first of two numbers."""
+    x = np.random.default_rng(0).normal(size=(8, 4, 2)).astype(np.float32)
+    labels = (x[..., 0] > 0).astype(np.float32)
+    return tf.data.Dataset.from_tensor_slices((x, labels, np.ones_like(labels))).batch(BATCH_SIZE)
 
 
 def fit(

@@ -22,10 +22,10 @@ from models.training.config import TrainConfig
 from models.training.optimizers import OptimizerConfig
 from models.training.optimizers import build_optimizer
 from tests.models.families import SETTINGS
+from tests.models.fitting import Killed
 from tests.models.fitting import fit
 from tests.models.jobs import elsewhere
 from tests.models.jobs import job
-from tests.models.test_training_resume import Killed
 
 DENSE: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.05}
 TABLES = OptimizerConfig("adagrad", learning_rate=0.2, warmup_steps=3, clip_value=0.01)

@@ -17,27 +17,14 @@ from models import job as job_lib
 from models.training import progress
 from models.training.loop import TrainResult
 from tests.models import jobs
+from tests.models.fitting import Killed
+from tests.models.fitting import Scorer
 from tests.models.fitting import fit
+from tests.models.fitting import lists
 
 METRIC = "ndcg@10"
 VALUES = [0.1, 0.9, 0.3, 0.4, 0.5]
 PACKED: dict[str, Any] = {"jit_compile": True, "list_size": 4, "steps_per_execution": 2}
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-class Scorer(tf.keras.Model):
-    """Scores `x w`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dense = tf.keras.layers.Dense(1)
-
-    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        del training
-        return self.dense(inputs)[..., 0]
 
 
 class Run:
@@ -63,14 +50,11 @@ class Run:
             if line.startswith(f"epoch {killed_in_report}/"):
                 raise Killed
 
-        x = np.random.default_rng(0).normal(size=(8, 4, 2)).astype(np.float32)
-        labels = (x[..., 0] > 0).astype(np.float32)
-        batches = tf.data.Dataset.from_tensor_slices((x, labels, np.ones_like(labels))).batch(4)
         return fit(
             self.model,
             self.validate,
             self.state,
-            batches,
+            lists(),
             report=report,
             learning_rate=0.001,
             **settings,

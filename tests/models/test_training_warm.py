@@ -26,15 +26,14 @@ from models.training.warm import WarmStartConfig
 from models.warm.moving import FromModel
 from models.warm.record import DESCRIPTION
 from tests.models import jobs
+from tests.models.fitting import Killed
+from tests.models.fitting import Scorer
 from tests.models.fitting import fit
+from tests.models.fitting import lists
 from tests.models.warming import WORDS
 
 METRIC = "ndcg@10"
 WARM = WarmStartConfig()
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
 
 
 class Given:
@@ -67,24 +66,12 @@ def run(
         if line.startswith(killed_in):
             raise Killed
 
-    class Scorer(tf.keras.Model):
-        def __init__(self) -> None:
-            super().__init__()
-            self.dense = tf.keras.layers.Dense(1)
-
-        def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
-            del training
-            return self.dense(inputs)[..., 0]
-
-    x = np.random.default_rng(0).normal(size=(8, 4, 2)).astype(np.float32)
-    labels = (x[..., 0] > 0).astype(np.float32)
-    batches = tf.data.Dataset.from_tensor_slices((x, labels, np.ones_like(labels))).batch(4)
     model = Scorer()
     result = fit(
         model,
         lambda: {METRIC: next(found)},
         folder,
-        batches,
+        lists(),
         report=report,
         warm=given,
         warm_start=WARM,
