@@ -19,12 +19,15 @@ from tfx.utils import json_utils
 from tfx.utils import proto_utils
 
 from components import evaluation
+from components import statistics
+from components.example_gen.executor import REPORT
 from components.example_gen.executor import SPANS
 from data import storage
 from models import switching
 from models import versions
+from pipeline.examples import TRAIN
 
-EVALUATION, EXAMPLES = "evaluation", "examples"
+EVALUATION, EXAMPLES, STATISTICS = "evaluation", "examples", "statistics"
 UNCHANGED = "unchanged"
 """The property that says whether the newest version was this very model already, yes or no."""
 CANARY, REMOVED = "canary", "removed"
@@ -57,6 +60,7 @@ class Executor(executor.Executor):
             storage.at(self.GetModelPath(input_dict)),
             base,
             manifest=_manifest(input_dict, settings),
+            statistics=statistics.file_of(input_dict[STATISTICS], TRAIN),
             share=settings["share"],
         )
         removed = switching.settle(base, keep=settings["keep"])
@@ -79,6 +83,7 @@ def _manifest(input_dict: dict[str, list[Any]], settings: dict[str, Any]) -> dic
         "data": {
             "splits": artifact_utils.decode_split_names(examples.split_names),
             "spans": json.loads(examples.get_string_custom_property(SPANS) or "[]"),
+            "counts": json.loads((storage.at(examples.uri) / REPORT).read_text(encoding="utf-8")),
             "fingerprint": examples.get_string_custom_property("input_fingerprint"),
         },
         "metrics": {
@@ -100,6 +105,7 @@ class PusherSpec(component_spec.ComponentSpec):
     INPUTS = standard_component_specs.PusherSpec.INPUTS | {
         EVALUATION: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
         EXAMPLES: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        STATISTICS: component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
     }
     OUTPUTS = standard_component_specs.PusherSpec.OUTPUTS
 
@@ -113,6 +119,7 @@ class Pusher(base_component.BaseComponent):
       infra_blessing: The verdict of the checks of what is served.
       evaluation: Its metrics.
       examples: What the model was trained on.
+      statistics: The statistics of these.
       base: The folder that the model server watches.
       keep: How many versions stay there; 0: all.
       share: The share of requests for a new version as a canary; 0: it is none.
@@ -132,6 +139,7 @@ class Pusher(base_component.BaseComponent):
         infra_blessing: types.BaseChannel,
         evaluation: types.BaseChannel,
         examples: types.BaseChannel,
+        statistics: types.BaseChannel,
         base: str,
         keep: int,
         share: float,
@@ -146,6 +154,7 @@ class Pusher(base_component.BaseComponent):
             infra_blessing=infra_blessing,
             evaluation=evaluation,
             examples=examples,
+            statistics=statistics,
             push_destination=pusher_pb2.PushDestination(filesystem=filesystem),
             custom_config=json_utils.dumps(
                 {

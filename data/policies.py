@@ -19,6 +19,8 @@ from data.readers.options import shown
 
 Count = Callable[[str, int], None]
 """Adds a number of lists or documents to a named counter."""
+NO_RELEVANT = "lists without a relevant document"
+"""The counter of lists in which no label is above 0; of those dropped it says so."""
 
 
 class Keep(str, enum.Enum):
@@ -210,9 +212,13 @@ def _relevance(
     del refuse
     if policy.no_relevant is NoRelevant.KEEP:
         return lists
+    return _drop_lists(lists, has_relevant(lists, spec), f"{NO_RELEVANT} dropped", count)
+
+
+def has_relevant(lists: Lists, spec: FeatureSpec) -> np.ndarray:
+    """Returns for each list whether a label in it is above 0."""
     relevant = lists.values[spec.label][:, 0] > 0
-    hits = np.bincount(lists.list_of_document, weights=relevant, minlength=len(lists))
-    return _drop_lists(lists, hits > 0, "lists without a relevant document dropped", count)
+    return np.bincount(lists.list_of_document, weights=relevant, minlength=len(lists)) > 0
 
 
 def _targets(

@@ -11,12 +11,14 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
 from contextlib import suppress
 from pathlib import Path
 
+from data import storage
 from data.errors import InputError
 from data.storage import PARTIAL
 from data.storage import AnyPath
@@ -31,8 +33,8 @@ ABANDONED_AFTER_SECONDS = 3600
 """The age at which such a folder was left by a process that died."""
 
 
-def digests(folder: Path, *, without: str) -> dict[str, str]:
-    """Returns the SHA-256 of each file under the folder, by relative path in order.
+def digests(folder: Path, *, without: Collection[str]) -> dict[str, str]:
+    """Returns the SHA-256 of each file under the folder but some, by relative path in order.
 
     Raises:
       InputError: A file cannot be read.
@@ -44,8 +46,7 @@ def digests(folder: Path, *, without: str) -> dict[str, str]:
         named = {path.relative_to(folder).as_posix(): digest(path) for path in sorted(paths)}
     except OSError as error:
         raise InputError(f"models: cannot read '{error.filename}': {error.strerror}") from error
-    named.pop(without, None)
-    return named
+    return {name: found for name, found in named.items() if name not in without}
 
 
 def digest(path: AnyPath) -> str:
@@ -65,7 +66,7 @@ def digest_of(named: Mapping[str, str]) -> str:
 
 @contextmanager
 def incoming(
-    source: Path, base: Path, expected: Mapping[str, str], *, without: str
+    source: Path, base: Path, expected: Mapping[str, str], *, without: Collection[str]
 ) -> Iterator[Path]:
     """Gives a durable copy of the source beside the final folders, to be renamed by the caller.
 
@@ -84,7 +85,8 @@ def incoming(
         folder = scratch / "model"
         with writing(base):
             shutil.copytree(source, folder)
-            (folder / without).unlink(missing_ok=True)
+            for name in without:
+                (folder / name).unlink(missing_ok=True)
         if digests(folder, without=without) != expected:
             raise InputError(f"models: '{source}' changed while it was copied")
         with writing(base):
@@ -116,10 +118,13 @@ def writing(base: AnyPath) -> Iterator[None]:
         raise InputError(f"models: cannot write to '{base}': {error.strerror}") from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file and waits until it is on disk."""
-    with writing(path.parent):
-        path.write_text(text)
+def put(path: AnyPath, content: str | AnyPath) -> None:
+    """Writes a file, a text or a copy of another one; a local one is on disk then."""
+    if isinstance(content, str):
+        path.write_text(content)
+    else:
+        storage.copy(content, path)
+    if isinstance(path, Path):
         _sync(path)
         _sync(path.parent)
 
@@ -127,8 +132,8 @@ def write_text(path: Path, text: str) -> None:
 def replace_text(path: Path, text: str) -> None:
     """Writes a file that others read: they see the old text or the new one, whole and on disk."""
     partial = path.with_name(path.name + PARTIAL)
-    write_text(partial, text)
     with writing(path.parent):
+        put(partial, text)
         partial.replace(path)
         _sync(path.parent)
 

@@ -44,7 +44,10 @@ def local(source: AnyPath) -> Iterator[Path]:
 
 
 def upload(
-    source: Path, target: AnyPath, expected: Mapping[str, str], further: Mapping[str, str]
+    source: Path,
+    target: AnyPath,
+    expected: Mapping[str, str],
+    further: Mapping[str, str | AnyPath],
 ) -> None:
     """Copies a model; a process that dies leaves an unfinished version, an error nothing.
 
@@ -52,7 +55,7 @@ def upload(
       source: The model.
       target: The folder, which does not exist.
       expected: The SHA-256 of each file of the model by its name.
-      further: The texts of further files by their names.
+      further: Further files by their names: texts, or files to copy.
 
     Raises:
       InputError: The folder cannot be written, or the source changes meanwhile.
@@ -65,8 +68,8 @@ def upload(
                 storage.copy(source / name, path)
             if {name: files.digest(path) for name, path in written.items()} != expected:
                 raise InputError(f"models: '{source}' changed while it was copied")
-            for name, text in further.items():
-                (target / name).write_text(text)
+            for name, content in further.items():
+                files.put(target / name, content)
             storage.rename(written[GRAPH], target / GRAPH)
     except BaseException:
         _discard(target)

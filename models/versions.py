@@ -28,6 +28,11 @@ from models import objects
 MANIFEST = "manifest.json"
 """The file in each published model that says what it is."""
 
+STATISTICS = "statistics.pb"
+"""The file beside it with the statistics of what the model was trained on, where they are known."""
+
+_BESIDE = (MANIFEST, STATISTICS)
+
 CANARY = "canary"
 """The folder of canaries in the store, and the key of the manifest that has a canary's share."""
 
@@ -73,7 +78,12 @@ class Published:
 
 
 def publish(
-    source: AnyPath, base: AnyPath, *, manifest: Mapping[str, Any], share: float = 0.0
+    source: AnyPath,
+    base: AnyPath,
+    *,
+    manifest: Mapping[str, Any],
+    statistics: AnyPath | None = None,
+    share: float = 0.0,
 ) -> Published:
     """Copies a SavedModel into the store, unless a version there is it.
 
@@ -89,6 +99,7 @@ def publish(
       base: The store; it is created if needed.
       manifest: What to write down beside `created` (UTC), `content` (SHA-256 of the whole) and
         `files` (SHA-256 of each): data, metrics, configuration; JSON values, numbers finite.
+      statistics: A file to put beside the manifest: the statistics of what it was trained on.
       share: The share of requests that it is to answer as a canary; 0: it is none. The first
         version of a store is none in any case.
 
@@ -100,11 +111,17 @@ def publish(
     if not objects.whole(source):
         raise InputError(f"models: '{source}' is not a SavedModel: it has no saved_model.pb")
     with objects.local(source) as folder:
-        return _publish(folder, base, manifest, share)
+        return _publish(folder, base, manifest, statistics, share)
 
 
-def _publish(source: Path, base: AnyPath, manifest: Mapping[str, Any], share: float) -> Published:
-    digests = files.digests(source, without=MANIFEST)
+def _publish(
+    source: Path,
+    base: AnyPath,
+    manifest: Mapping[str, Any],
+    statistics: AnyPath | None,
+    share: float,
+) -> Published:
+    digests = files.digests(source, without=_BESIDE)
     content = files.digest_of(digests)
     known = versions(base)
     live = [version for version in known if version.live]
@@ -121,21 +138,28 @@ def _publish(source: Path, base: AnyPath, manifest: Mapping[str, Any], share: fl
         sort_keys=True,
         allow_nan=False,
     )
-    return _published(_add(source, base, digests, text + "\n", canary=canary), new=True)
+    beside = {MANIFEST: text + "\n", **({STATISTICS: statistics} if statistics else {})}
+    return _published(_add(source, base, digests, beside, canary=canary), new=True)
 
 
 def _add(
-    source: Path, base: AnyPath, digests: Mapping[str, str], text: str, *, canary: bool
+    source: Path,
+    base: AnyPath,
+    digests: Mapping[str, str],
+    beside: Mapping[str, str | AnyPath],
+    *,
+    canary: bool,
 ) -> Version:
     state, folder = (_State.CANARY, base / CANARY) if canary else (_State.LIVE, base)
     number = max([int(time.time()), *(taken.number + 1 for taken in _places(base))])
     if isinstance(base, RemotePath):
-        objects.upload(source, folder / str(number), digests, {MANIFEST: text})
+        objects.upload(source, folder / str(number), digests, beside)
         clean(base)
     else:
-        with files.incoming(source, base, digests, without=MANIFEST) as incoming:
-            files.write_text(incoming / MANIFEST, text)
+        with files.incoming(source, base, digests, without=_BESIDE) as incoming:
             with files.writing(base):
+                for name, content in beside.items():
+                    files.put(incoming / name, content)
                 folder.mkdir(parents=True, exist_ok=True)
             while not files.rename(incoming, Path(folder, str(number))):
                 number += 1

@@ -13,12 +13,13 @@ from pipeline.workloads import WorkersConfig
 
 TRAINER, TUNER = "Trainer", "Tuner"
 WARM_START_MODEL = "WarmStartModel"
+VALIDATOR = "ExampleValidator"
 TRAINING = (TUNER, TRAINER)
 NODES = (
     "RankingExampleGen",
     "StatisticsGen",
     "RankingSchema",
-    "ExampleValidator",
+    VALIDATOR,
     "Transform",
     TUNER,
     WARM_START_MODEL,

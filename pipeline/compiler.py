@@ -22,6 +22,7 @@ from components.report.component import TITLE
 from components.report.component import Html
 from pipeline import dag
 from pipeline import platform
+from pipeline.cluster import VALIDATOR
 from pipeline.cluster import WARM_START_MODEL
 from pipeline.cluster import ClusterConfig
 from pipeline.config import Config
@@ -30,7 +31,8 @@ from pipeline.config import Engine
 COMMAND = ("python", "-m", entrypoint.__name__)
 
 FRESH = ("RankingExampleGen", "LatestBlessedModel", WARM_START_MODEL)
-"""Nodes whose result an engine must not take from its cache: it does not see what they read."""
+"""Nodes whose result an engine must not take from its cache: it does not see what they read. The
+validator is one where it compares examples with those of the served model."""
 
 
 def render(config: Config) -> str:
@@ -76,7 +78,7 @@ def specification(config: Config) -> dict[str, Any]:
         container.pop("lifecycle", None)  # the driver; our command runs it
         container.update(_container(config.cluster, config.pipeline.engine, name))
         task.update(_task(config.cluster, name))
-        if name in FRESH:
+        if name in FRESH or (name == VALIDATOR and config.drift):
             task["cachingOptions"] = {}
     for component in spec["components"].values():
         _show_pages(component)

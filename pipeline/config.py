@@ -28,6 +28,7 @@ from models.tuning import TunerConfig
 from models.validation import LOSS
 from pipeline.beam import BeamConfig
 from pipeline.cluster import ClusterConfig
+from pipeline.drift import DriftConfig
 from pipeline.evaluation import EvaluationConfig
 from pipeline.examples import ExamplesConfig
 from pipeline.reporting import ReportConfig
@@ -160,12 +161,15 @@ class Config:
     cluster: ClusterConfig = ClusterConfig()
     beam: BeamConfig = BeamConfig()
     report: ReportConfig = ReportConfig()
+    drift: DriftConfig | None = None
 
     def __post_init__(self) -> None:
         self.beam.require(engine.value for engine in Engine)
         self._check_model()
         check_search(self.tuner, self.model.family, self.model.settings, self.train)
         self.examples.require(self.features)
+        if self.drift:
+            self.drift.require(self.features)
         self._check_negatives()
         self._check_catalogue()
         self._check_metrics()

@@ -11,22 +11,17 @@ from tfx.dsl.components.base import base_beam_component
 from tfx.dsl.components.base import base_node
 from tfx.orchestration import metadata
 from tfx.proto import trainer_pb2
-from tfx.proto import transform_pb2
 
 from components import evaluator
 from components import lambdamart
 from components import trainer
-from components import transform
 from components import tuner
 from components.checks import ServingChecks
-from components.example_gen.component import RankingExampleGen
 from components.pusher import Pusher
 from components.report import collect
 from components.report.component import RunReport
-from components.schema import RankingSchema
-from components.validator import ExampleValidator
-from components.validator import stats_options
 from data import plain
+from pipeline import ingestion
 from pipeline import served
 from pipeline.config import Config
 from pipeline.evaluation import LIGHTGBM
@@ -35,6 +30,7 @@ from pipeline.examples import SPAN
 from pipeline.examples import TRAIN
 from pipeline.examples import VALIDATION
 from pipeline.own_code import code_fingerprint
+from pipeline.own_code import path_of
 
 PARAMETERS = {
     SPAN: "The spans of the logs: numbers or days, such as 2026-11-20 or 18..20; empty: the newest."
@@ -79,42 +75,8 @@ def metadata_path(config: Config) -> str:
 
 def create_nodes(config: Config, why: str = "") -> list[base_node.BaseNode]:
     """Builds the nodes in the order they run."""
-    spec, code = plain.to_json(config.features), code_fingerprint()
-    example_gen = RankingExampleGen(
-        config.examples,
-        config.features,
-        code=code,
-        why=why,
-        span=next(iter(parameters(config)), None),
-        elsewhere=config.pipeline.engine.remote,
-    )
-    examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(
-        examples=examples,
-        stats_options=stats_options(),
-        exclude_splits=[CATALOGUE] if config.examples.has_catalogue else None,
-    )
-    schema_gen = RankingSchema(spec=spec, code=code)
-    schema = schema_gen.outputs["schema"]
-    validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
-    transform_node = tfx.components.Transform(
-        examples=examples,
-        schema=schema,
-        preprocessing_fn=_path(transform.preprocessing_fn),
-        splits_config=transform_pb2.SplitsConfig(
-            analyze=[TRAIN], transform=list(config.examples.learned_splits)
-        ),
-        custom_config={
-            "spec": spec,
-            "code": code,
-            "identifiers": config.examples.has_catalogue,
-        },
-        disable_statistics=True,
-        disable_analyzer_cache=True,  # no later run would read it
-    )
-    transform_node.add_upstream_node(validator)  # takes nothing from it, but must not run without
-    ingestion = [example_gen, statistics_gen, schema_gen, validator, transform_node]
-    nodes = ingestion + _modelling(config, examples, schema, transform_node)
+    nodes = ingestion.nodes(config, why, next(iter(parameters(config)), None))
+    nodes += _modelling(config, {node.id: node for node in nodes})
     nodes.append(_report(config, {node.id: node for node in nodes}))
     _give_beam_options(config, nodes)
     return nodes
@@ -127,12 +89,10 @@ def _give_beam_options(config: Config, nodes: list[base_node.BaseNode]) -> None:
             node.with_beam_pipeline_args(config.beam.arguments(node.id, engine))
 
 
-def _modelling(
-    config: Config,
-    examples: tfx.types.BaseChannel,
-    schema: tfx.types.BaseChannel,
-    transform_node: base_node.BaseNode,
-) -> list[base_node.BaseNode]:
+def _modelling(config: Config, before: dict[str, base_node.BaseNode]) -> list[base_node.BaseNode]:
+    transform_node = before["Transform"]
+    examples = before["RankingExampleGen"].outputs["examples"]
+    schema = before["RankingSchema"].outputs["schema"]
     inputs = {
         "examples": transform_node.outputs["transformed_examples"],
         "transform_graph": transform_node.outputs["transform_graph"],
@@ -143,11 +103,11 @@ def _modelling(
     search, best = [], None
     if config.tuner.trials:
         custom = _tuner_config(config)
-        search = [tuner.Tuner(tuner_fn=_path(tuner.tuner_fn), custom_config=custom, **inputs)]
+        search = [tuner.Tuner(tuner_fn=path_of(tuner.tuner_fn), custom_config=custom, **inputs)]
         best = search[0].outputs["best_hyperparameters"]
     base = [served.warm_start(config, transform_node)] if config.train.warm_start else []
     trainer_node = trainer.Trainer(
-        run_fn=_path(trainer.run_fn),
+        run_fn=path_of(trainer.run_fn),
         custom_config=_trainer_config(config),
         hyperparameters=best,
         base_model=base[0].outputs["model"] if base else None,
@@ -158,7 +118,7 @@ def _modelling(
     blessed, evaluator_node = _gate(config, examples, schema, model, trees)
     blessed.add_upstream_node(trainer_node)  # to find what is served then, not hours before
     checks = _checks(config, examples, model)
-    pusher = _pusher(config, examples, model, evaluator_node, checks)
+    pusher = _pusher(config, before, model, evaluator_node, checks)
     return [*search, *base, trainer_node, *trees, blessed, evaluator_node, checks, pusher]
 
 
@@ -189,7 +149,7 @@ def _trees(config: Config, examples: tfx.types.BaseChannel) -> list[base_node.Ba
 
 def _pusher(
     config: Config,
-    examples: tfx.types.BaseChannel,
+    before: dict[str, base_node.BaseNode],
     model: tfx.types.BaseChannel,
     evaluator_node: base_node.BaseNode,
     checks: base_node.BaseNode,
@@ -199,7 +159,8 @@ def _pusher(
         model_blessing=evaluator_node.outputs["blessing"],
         infra_blessing=checks.outputs["blessing"],
         evaluation=evaluator_node.outputs["evaluation"],
-        examples=examples,
+        examples=before["RankingExampleGen"].outputs["examples"],
+        statistics=before["StatisticsGen"].outputs["statistics"],
         base=config.push.folder,
         keep=config.push.keep,
         share=config.push.canary,
@@ -288,7 +249,3 @@ def _tuner_config(config: Config) -> dict[str, object]:
         "tuner": plain.to_json(config.tuner),
         "state_dir": os.path.join(config.pipeline.folder, "tuning"),
     }
-
-
-def _path(function: object) -> str:
-    return f"{function.__module__}.{function.__qualname__}"  # type: ignore[attr-defined]

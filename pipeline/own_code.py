@@ -1,4 +1,4 @@
-"""A fingerprint of our own code, for the cache."""
+"""Our own code as nodes know it: by names, and by a fingerprint for the cache."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def code_fingerprint(family: str = "") -> str:
     if own is not None:
         digest.update(family.encode() + own.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def path_of(function: object) -> str:
+    """Returns the name by which the workers import a function."""
+    return f"{function.__module__}.{function.__qualname__}"  # type: ignore[attr-defined]

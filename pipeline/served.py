@@ -1,19 +1,38 @@
-"""The nodes that find the model that is served."""
+"""The nodes that find the model that is served, or what it learned from."""
 
 from __future__ import annotations
 
 from tfx.dsl.components.base import base_node
 
 from components import baseline
+from components import drift
+from data import plain
 from pipeline.cluster import WARM_START_MODEL
 from pipeline.config import Config
+from pipeline.own_code import code_fingerprint
 
 
 def latest(config: Config) -> base_node.BaseNode:
     """Returns the node that finds the latest blessed model."""
-    base = config.push.folder
-    seen = "" if config.pipeline.engine.remote else baseline.seen(base)
-    return baseline.LatestBlessedModel(base=base, newest=seen)
+    return baseline.LatestBlessedModel(base=config.push.folder, newest=_seen(config))
+
+
+def _seen(config: Config) -> str:
+    return "" if config.pipeline.engine.remote else baseline.seen(config.push.folder)
+
+
+def compared(config: Config) -> str | None:
+    """Returns what the validator compares examples by as JSON, None where it does not."""
+    if config.drift is None:
+        return None
+    job = drift.Job(
+        config.drift,
+        config.features,
+        base=config.push.folder,
+        newest=_seen(config),
+        code=code_fingerprint(),
+    )
+    return plain.to_json(job)
 
 
 def warm_start(config: Config, transform: base_node.BaseNode) -> base_node.BaseNode:

@@ -131,6 +131,9 @@ class Encode(beam.DoFn):
         if self._spec.impressions:
             yield from _encoder().encode(to_arrow(to_blocks(kept), self._spec))
             return
+        if self._split == TRAIN:
+            relevant = policies.has_relevant(kept, self._spec)
+            self._tally(policies.NO_RELEVANT, len(kept) - relevant.sum())
         yield from _encoder().encode(to_arrow(kept, self._spec))
         for key in kept.ids:
             yield beam.pvalue.TaggedOutput(IDS, key)

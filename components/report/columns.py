@@ -7,34 +7,28 @@ import math
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
-from typing import TypeAlias
 
-import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
-from tfx.utils import io_utils
 
 from components.report.findings import Bar
 from components.report.findings import ColumnFacts
 from components.report.findings import Summary
+from components.statistics import FILE
+from components.statistics import Statistics
+from components.statistics import distances
+from components.statistics import read as of_file
 from data import storage
 
-FILE = "FeatureStats.pb"
-"""What StatisticsGen writes for each split."""
 PREVIOUS = "the run before"
 """What the training split of an earlier run is called."""
 TOP = 8
 """The most frequent texts that are kept."""
-Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
 
 def read(uri: str, splits: Iterable[str]) -> dict[str, Statistics]:
     """Returns the statistics of the splits that have any, by split."""
-    paths = {split: f"{uri}/Split-{split}/{FILE}" for split in splits}
-    return {
-        split: Statistics.FromString(io_utils.read_bytes_file(path))
-        for split, path in paths.items()
-        if storage.at(path).exists()
-    }
+    paths = {split: storage.at(f"{uri}/Split-{split}/{FILE}") for split in splits}
+    return {split: of_file(path) for split, path in paths.items() if path.exists()}
 
 
 def describe(
@@ -50,7 +44,7 @@ def describe(
     """
     drifted = {}
     if {train, other} <= statistics.keys():
-        drifted = drift(statistics[train], statistics[other])
+        drifted = distances(statistics[train], statistics[other])
     summaries: dict[str, dict[str, Summary]] = {}
     for split, found in statistics.items():
         for feature in found.datasets[0].features:
@@ -74,27 +68,13 @@ def with_drift(
       previous: Those of the other one.
       name: What that is called.
     """
-    found = drift(current, previous)
+    found = distances(current, previous)
     return tuple(
         dataclasses.replace(column, drift={**column.drift, name: found[column.name]})
         if column.name in found
         else column
         for column in columns
     )
-
-
-def drift(current: Statistics, previous: Statistics) -> dict[str, float]:
-    """Returns the Jensen-Shannon divergence of each column that has one, from 0 to 1."""
-    schema = tfdv.infer_schema(current)
-    for feature in schema.feature:
-        feature.drift_comparator.jensen_shannon_divergence.threshold = 1.0
-    found = tfdv.validate_statistics(current, schema, previous_statistics=previous)
-    measured = {
-        info.path.step[0]: info.drift_measurements[0].value
-        for info in found.drift_skew_info
-        if info.drift_measurements
-    }
-    return {name: value for name, value in measured.items() if math.isfinite(value)}
 
 
 def _name(feature: statistics_pb2.FeatureNameStatistics) -> str:

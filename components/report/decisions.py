@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components import baseline
+from components.drift import COMPARED
 from components.pusher import CANARY
 from components.pusher import UNCHANGED
 from components.report.facts import Decision
@@ -95,7 +96,10 @@ def _ingested(told: Properties) -> Decision:
 
 
 def _validated(told: Properties) -> Decision:
-    return Decision("ExampleValidator", "the examples fit the schema", True, _details(told))
+    text = "the examples fit the schema"
+    if compared := told.get(COMPARED):
+        text += f"; {compared}"
+    return Decision("ExampleValidator", text, True, _details(told, COMPARED))
 
 
 def _searched(told: Properties) -> Decision:

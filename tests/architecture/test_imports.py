@@ -24,6 +24,7 @@ LAYERS = (
         "pipeline.config",
         "pipeline.decode",
         "pipeline.deployment",
+        "pipeline.drift",
         "pipeline.evaluation",
         "pipeline.examples",
         "pipeline.machines",
@@ -41,7 +42,7 @@ LAYERS = (
         "pipeline.workloads",
     ),
     ("components",),
-    ("pipeline.dag", "pipeline.served"),
+    ("pipeline.dag", "pipeline.ingestion", "pipeline.served"),
     (
         "pipeline.client",
         "pipeline.compiler",

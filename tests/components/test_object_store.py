@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components import drift
 from components import evaluator
 from components import trainer
 from components import tuner
@@ -41,6 +42,7 @@ from pipeline.config import Config
 from pipeline.config import ModelConfig
 from pipeline.config import PipelineConfig
 from pipeline.config import PushConfig
+from pipeline.drift import DriftConfig
 from pipeline.evaluation import Threshold
 from pipeline.examples import ExamplesConfig
 from tests.components.example_gen import test_interactions as interactions
@@ -76,6 +78,7 @@ def settings(folder: RemotePath) -> Config:
             thresholds={"ndcg@10": Threshold(at_least=0.01)},
         ),
         push=PushConfig(str(folder / "models")),
+        drift=DriftConfig(numeric=0.1),
         tuner=TunerConfig(trials=1, epochs=1, space={"train.learning_rate": Axis(0.01, 0.02)}),
     )
 
@@ -112,6 +115,7 @@ def test_a_whole_pipeline(remote: RemotePath) -> None:
     assert {column.name for column in report.columns} >= {"price", "intent"}
 
     [version] = versions.versions(storage.at(config.push.base))
+    compared(config, made, version.version)
     [pushed] = made["Pusher", "pushed_model"]
     assert pushed.get_string_custom_property("pushed_destination") == str(version.path)
     assert set(version.manifest["data"]["splits"]) == {"train", "validation", "test"}
@@ -119,6 +123,18 @@ def test_a_whole_pipeline(remote: RemotePath) -> None:
     ranked = list(scoring.rank(config.push.base, requests))
     assert len(ranked) == 16
     assert np.isfinite([document.score for found in ranked for document in found.documents]).all()
+
+
+def compared(config: Config, made: dict[tuple[str, str], list[Any]], version: int) -> None:
+    """Looks for drift from what was published; there was nothing in the run itself."""
+    [anomalies] = made["ExampleValidator", "anomalies"]
+    compared = anomalies.get_string_custom_property(drift.COMPARED)
+    assert compared == "no version was served: nothing to compare with"
+    assert config.drift is not None
+    job = drift.Job(config.drift, config.features, config.push.base)
+    [examples] = made["RankingExampleGen", "examples"]
+    told = drift.look(job, made["StatisticsGen", "statistics"], examples)[1]
+    assert told[drift.COMPARED].endswith(f" with the data of version {version}: all as allowed")
 
 
 def ingest(remote: RemotePath, config: ExamplesConfig, spec: FeatureSpec) -> dict[str, int]:

@@ -13,6 +13,7 @@ from tfx.types import standard_artifacts
 from components import evaluation
 from components import pusher
 from components.evaluation import Slice
+from components.example_gen.executor import REPORT
 from models import switching
 from models import versions
 
@@ -39,6 +40,7 @@ def node(base: Path, **changes: Any) -> pusher.Pusher:
         infra_blessing=channel(standard_artifacts.InfraBlessing),
         evaluation=channel(standard_artifacts.ModelEvaluation),
         examples=channel(standard_artifacts.Examples),
+        statistics=channel(standard_artifacts.ExampleStatistics),
         base=str(base),
         **settings,
     )
@@ -57,10 +59,11 @@ def push(
     model, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
     examples, judged = standard_artifacts.Examples(), standard_artifacts.ModelEvaluation()
     pushed, checked = standard_artifacts.PushedModel(), standard_artifacts.InfraBlessing()
+    statistics = standard_artifacts.ExampleStatistics()
     checked.set_int_custom_property("blessed", int(sound))
     for artifact, name in (
         *((model, "model"), (blessing, "blessing"), (examples, "examples")),
-        *((judged, "evaluation"), (pushed, "pushed")),
+        *((judged, "evaluation"), (pushed, "pushed"), (statistics, "statistics")),
     ):
         artifact.uri = str(folder / name)
         (folder / name).mkdir(exist_ok=True)
@@ -69,6 +72,10 @@ def push(
     blessing.set_int_custom_property("blessed", int(blessed))
     (folder / "blessing" / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
     examples.split_names = '["train", "test"]'
+    (folder / "examples" / REPORT).write_text(json.dumps({"train lists": 30}))
+    statistics.split_names = '["train", "test"]'
+    (folder / "statistics" / "Split-train").mkdir(exist_ok=True)
+    (folder / "statistics" / "Split-train" / "FeatureStats.pb").write_bytes(b"of train")
     examples.set_string_custom_property("spans", "[[6, 0], [7, 2]]")  # as ExampleGen does
     examples.set_string_custom_property("input_fingerprint", "split:train,num_files:1")
     inputs = {
@@ -77,6 +84,7 @@ def push(
         "infra_blessing": [checked],
         "evaluation": [judged],
         "examples": [examples],
+        "statistics": [statistics],
     }
     properties = node(folder / "store", **settings).exec_properties
     pusher.Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
@@ -92,7 +100,9 @@ def test_a_blessed_model_is_published_with_what_it_is(tmp_path: Path) -> None:
         "splits": ["train", "test"],
         "spans": [[6, 0], [7, 2]],
         "fingerprint": "split:train,num_files:1",
+        "counts": {"train lists": 30},
     }
+    assert (version.path / versions.STATISTICS).read_bytes() == b"of train"
     assert version.manifest["metrics"] == {
         "contract": "gain 2^l-1",
         "values": {"ndcg@10": 0.75, "mrr": 0.5},

@@ -9,18 +9,16 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 from google.protobuf import text_format
-from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.types import standard_artifacts
-from tfx_bsl.coders import example_coder
 
 from components.validator import ExampleValidator
 from components.validator import Executor
 from components.validator import describe
-from components.validator import stats_options
 from data import schema as schema_lib
 from data.errors import InputError
+from tests.components.described import describe as describe_examples
 from tests.samples import SPEC
 from tests.samples import draw
 from tests.samples import stored
@@ -34,11 +32,7 @@ def statistics(*edits: Edit) -> statistics_pb2.DatasetFeatureStatisticsList:
     for example in examples:
         for edit in edits:
             edit(example)
-    serialized = [example.SerializeToString() for example in examples]
-    batch = example_coder.ExamplesToRecordBatchDecoder().DecodeBatch(serialized)
-    options = stats_options()
-    options.schema = SCHEMA
-    return stats_impl.generate_statistics_in_memory(batch, options)
+    return describe_examples([example.SerializeToString() for example in examples])
 
 
 def drop(name: str) -> Edit:

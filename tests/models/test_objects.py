@@ -22,6 +22,7 @@ from models import scoring
 from models.objects import GRAPH
 from models.switching import rollback
 from models.versions import MANIFEST
+from models.versions import STATISTICS
 from models.versions import Published
 from models.versions import publish
 from models.versions import versions
@@ -84,13 +85,16 @@ def test_publish_copies_the_model_with_its_manifest(
     tmp_path: Path, store: RemotePath, local: bool
 ) -> None:
     source = model(tmp_path / "export" if local else store.parent / "export")
-    found = publish(source, store, manifest={"metrics": {"ndcg": 0.5}})
+    (statistics := tmp_path / "FeatureStats.pb").write_text("counts")
+    manifest = {"metrics": {"ndcg": 0.5}}
+    found = publish(source, store, manifest=manifest, statistics=statistics)
     [version] = versions(store)
     assert dataclasses.asdict(found) | {"live": True} == dataclasses.asdict(version) | {"new": True}
     assert version.path == store / str(version.version)
     assert version.version <= time.time()
     written = content(version.path)
     assert json.loads(written.pop(MANIFEST)) == version.manifest
+    assert written.pop(STATISTICS) == "counts"
     assert written == content(source)
     here = publish(source, tmp_path / "store", manifest={"metrics": {"ndcg": 0.5}})
     for key in ("content", "files", "metrics"):

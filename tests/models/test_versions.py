@@ -19,6 +19,7 @@ import pytest
 from data.errors import InputError
 from models import files
 from models.versions import MANIFEST
+from models.versions import STATISTICS
 from models.versions import Published
 from models.versions import Version
 from models.versions import describe
@@ -69,6 +70,17 @@ def test_publish_copies_the_model_with_its_manifest(tmp_path: Path) -> None:
     assert version.manifest["metrics"] == {"ndcg": 0.5}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", version.manifest["created"])
     assert json.loads((version.path / MANIFEST).read_text()) == version.manifest
+
+
+def test_statistics_lie_beside_the_model_and_are_no_part_of_it(tmp_path: Path) -> None:
+    source, statistics = model(tmp_path / "export"), tmp_path / "FeatureStats.pb"
+    statistics.write_bytes(b"\x00\xff")
+    found = publish(source, tmp_path / "store", manifest={}, statistics=statistics)
+    assert (found.path / STATISTICS).read_bytes() == b"\x00\xff"
+    assert STATISTICS not in found.manifest["files"]
+    assert not publish(found.path, tmp_path / "store", manifest={}).new
+    again = publish(found.path, tmp_path / "other", manifest={})
+    assert not (again.path / STATISTICS).exists()
 
 
 def test_versions_grow_even_within_a_second(tmp_path: Path) -> None:

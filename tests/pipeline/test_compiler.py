@@ -22,10 +22,11 @@ from pipeline import dag
 from pipeline import decode
 from pipeline import deployment
 from pipeline.cluster import NODES
-from pipeline.cluster import ClusterConfig
-from pipeline.config import Config
 from pipeline.config import Engine
 from tests.pipeline import tools
+from tests.pipeline.compiling import compiled
+from tests.pipeline.compiling import config
+from tests.pipeline.compiling import graph
 
 NEWEST = (
     "kfp==2.17.0",
@@ -68,7 +69,6 @@ NEWEST = (
     "websocket-client==1.9.2",
 )
 GOLDEN = Path(__file__).parent / "golden"
-PLACE = {"image": "ranking:1", "tpu_image": "ranking:1-tpu", "root": "gs://bucket/ranking"}
 EVERYTHING: dict[str, Any] = {
     "cpu": 8,
     "cpu_request": 4,
@@ -95,34 +95,6 @@ MACHINES: dict[str, dict[str, Any]] = {
 TUNED = {"trials": 2, "space": {"train.learning_rate": {"choices": [0.1, 0.01]}}}
 
 
-def config(name: str = "synthetic", **cluster: Any) -> Config:
-    found = decode.load(name)
-    table = plain.decode(ClusterConfig, {**PLACE, **cluster}, "cluster")
-    train = dataclasses.replace(found.train, list_size=20) if name == "synthetic" else found.train
-    return dataclasses.replace(found, cluster=table, train=train)
-
-
-def warm() -> Config:
-    found = config()
-    train = dataclasses.replace(found.train, warm_start=WarmStartConfig())
-    return dataclasses.replace(found, train=train)
-
-
-def compiled(found: Config, engine: Engine = Engine.KUBEFLOW) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(compiler.render(deployment.deployed(found, engine))))
-
-
-def graph(found: Config) -> dict[str, tuple[set[str], set[str]]]:
-    """The nodes with those each waits for and the names of its parameters."""
-    return {
-        node.id: (
-            {before.id for before in node.upstream_nodes},
-            {name for name, value in node.exec_properties.items() if value is not None},
-        )
-        for node in dag.create_pipeline(found).components
-    }
-
-
 @pytest.mark.parametrize("name", sorted(decode.shipped()))
 def test_every_engine_runs_the_same_pipeline(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANKING_DATA", "data-sets")
@@ -143,22 +115,10 @@ def test_every_engine_runs_the_same_pipeline(name: str, monkeypatch: pytest.Monk
 
 def test_names_of_nodes_are_known_before_tfx_is_loaded() -> None:
     tuned = dataclasses.replace(config(), tuner=plain.decode(type(config().tuner), TUNED, ""))
-    nodes = [*dag.create_nodes(tuned), *dag.create_nodes(warm())]
+    train = dataclasses.replace(config().train, warm_start=WarmStartConfig())
+    warm = dataclasses.replace(config(), train=train)
+    nodes = [*dag.create_nodes(tuned), *dag.create_nodes(warm)]
     assert {node.id for node in nodes} == set(NODES)
-
-
-def test_a_warm_start_is_compiled_with_the_node_that_finds_its_model() -> None:
-    found = warm()
-    local = graph(deployment.deployed(found, Engine.LOCAL))
-    assert "Transform" in local["WarmStartModel"][0]
-    assert "WarmStartModel" in local["Trainer"][0]
-    for engine in (Engine.KUBEFLOW, Engine.VERTEX):
-        assert graph(deployment.deployed(found, engine)) == local
-        tasks = compiled(found, engine)[0]["root"]["dag"]["tasks"]
-        assert tasks["WarmStartModel"]["cachingOptions"] == {}
-        assert tasks["Trainer"]["inputs"]["artifacts"]["base_model"] == {
-            "taskOutputArtifact": {"producerTask": "WarmStartModel", "outputArtifactKey": "model"}
-        }
 
 
 @pytest.mark.parametrize("kind", sorted(MACHINES))

@@ -75,6 +75,7 @@ def test_rows_of_a_list_come_together_from_anywhere(ingestion: Ingestion) -> Non
         "lists": 4,
         "train documents": 8,
         "train lists": 3,
+        "train lists without a relevant document": 1,
         "validation documents": 2,
         "validation lists": 1,
     }

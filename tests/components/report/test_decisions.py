@@ -61,6 +61,18 @@ def test_a_published_model() -> None:
     ]
 
 
+def test_what_examples_were_compared_with() -> None:
+    found = {
+        "ExampleValidator": {
+            "anomalies": artifact(compared="2 figures with ...: all as allowed", evidence="a\nb")
+        }
+    }
+    text = "the examples fit the schema; 2 figures with ...: all as allowed"
+    assert list(decisions.decisions(found)) == [
+        Decision("ExampleValidator", text, True, ("a", "b"))
+    ]
+
+
 def test_a_refused_model_with_reasons() -> None:
     reasons = ["ndcg@10: found 0.1", "mrr: found 0.2"]
     found = {
