@@ -8,7 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from models.sparse.index import keys_of
+from models.sparse.index import DELETED
+from models.sparse.index import EMPTY
+from models.sparse.index import LOWEST
+from models.sparse.index import numbers_of
 from models.sparse.layer import SparseEmbedding
 from models.sparse.perfect import PerfectHash
 from models.sparse.replaceable import Replaceable
@@ -34,8 +37,11 @@ class FrozenTable(Replaceable):
         self.config = table.config
         keys, rows = table.contents()
         if table.config.padding is not None:
-            keys = np.append(keys, self.keys(tf.constant([table.config.padding])))
+            keys = np.append(keys, table.keys(tf.constant([table.config.padding])))
             rows = np.append(rows, np.int32(PADDING))
+        lowest = rows[keys == LOWEST].repeat(2)  # lookups do not raise lower ids to it
+        keys = np.append(keys, np.array([EMPTY, DELETED])[: len(lowest)])
+        rows = np.append(rows, lowest)
         self.index = PerfectHash(keys)
         in_slots = np.full(self.index.n_slots, UNKNOWN, np.int32)
         in_slots[self.index.slots(tf.constant(keys))] = rows
@@ -43,7 +49,7 @@ class FrozenTable(Replaceable):
 
     def keys(self, ids: tf.Tensor) -> tf.Tensor:
         """Returns the 64-bit keys of ids."""
-        return keys_of(ids, self.config.key_type, self.config.name)
+        return numbers_of(ids, self.config.key_type, self.config.name)
 
     def serve(self, keys: tf.Tensor) -> tf.Tensor:
         """Returns the vectors of keys, `[n_keys, dim]`."""

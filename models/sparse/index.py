@@ -12,7 +12,9 @@ from models.sparse.settings import KeyType
 
 EMPTY = -(2**63)
 DELETED = EMPTY + 1
-"""Two keys that the index keeps for itself; ids that low are taken for the one after them."""
+"""Two keys that the index keeps for itself."""
+LOWEST = DELETED + 1
+"""The lowest key, and that of all ids below it."""
 LOAD = 0.8
 """The index doubles its buckets when so many of them are taken."""
 FEWEST = 1024
@@ -54,6 +56,12 @@ def keys_of(ids: tf.Tensor, key_type: KeyType, table: str) -> tf.Tensor:
     Raises:
       InputError: The ids are of another type.
     """
+    numbers = numbers_of(ids, key_type, table)
+    return numbers if key_type is KeyType.STRING else tf.maximum(numbers, LOWEST)
+
+
+def numbers_of(ids: tf.Tensor, key_type: KeyType, table: str) -> tf.Tensor:
+    """Returns what `keys_of` does, but for ids below `LOWEST`, which are not changed."""
     found = tf.as_dtype(ids.dtype)
     if not (found == tf.string if key_type is KeyType.STRING else found.is_integer):
         raise InputError(
@@ -61,7 +69,7 @@ def keys_of(ids: tf.Tensor, key_type: KeyType, table: str) -> tf.Tensor:
         )
     if key_type is KeyType.STRING:
         return fingerprints(ids)
-    return tf.maximum(tf.cast(ids, tf.int64), DELETED + 1)
+    return tf.cast(ids, tf.int64)
 
 
 def buckets_for(size: int) -> int:

@@ -76,6 +76,18 @@ SETTINGS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("lowest", [-(2**63), -(2**63) + 2])
+@pytest.mark.parametrize("settings", [{}, {"padding": -(2**63)}], ids=str)
+def test_the_lowest_ids_have_one_row(lowest: int, settings: dict[str, Any]) -> None:
+    table = create_table("t", 3, device_vocabulary_size=10, **settings)
+    sparse_lookup(table, tf.constant([lowest, 5]), train=True)
+    ids = tf.constant([-(2**63) + i for i in range(4)] + [5, 6], tf.int64)
+    found = sparse_lookup(FrozenTable(table), ids).numpy()
+    np.testing.assert_array_equal(found, sparse_lookup(table, ids))
+    assert (found[:3] == found[0]).all()
+    assert (found[0] != found[3]).any() or settings
+
+
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 @pytest.mark.parametrize("count", [0, 1, 500])
 @pytest.mark.parametrize("text", [False, True])
