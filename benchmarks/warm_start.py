@@ -1,14 +1,19 @@
 """A warm start beside a cold one, day by day, on generated clicks that drift.
 
 Command:  python benchmarks/warm_start.py [--days 6] [--rows 40000] [--family dlrm]
-Time:     not measured yet
-Result:   not measured yet
+Time:     a minute on 2 cores
+Result:   DLRM, days 2 to 6, seeds 0 to 2
+                steps      log loss     AUC           (of the next day)
+          cold  423-705  .5536-.5661  .7262-.7400
+          warm      141  .5396-.5517  .7400-.7543
+          The warm one is better on each of these days, by .009 to .018 of log loss and by .011 to
+          .024 of AUC; on the first day, when it has nothing to go on from, up to .004 worse.
 
-Users click on items by the product of their vectors and by what each item is worth. Every day five
-per cent of both leave and as many come, and what items are worth, and their vectors, change a
-little. A model is trained on the clicks of one day, with the vocabularies of that day, and judged
-by those of the next. The cold one begins anew each day and has as many epochs as it can use; the
-warm one goes on from that of the day before and has one.
+Users click on items by the product of their vectors, by how readily each user clicks and by what
+each item is worth. Every day five per cent of both leave and as many come, and those that stay
+change a little. A model is trained on the clicks of one day, with the vocabularies of that day, and
+judged by those of the next. The cold one begins anew each day and has as many epochs as it can use;
+the warm one goes on from that of the day before and has one.
 """
 
 from __future__ import annotations
@@ -95,29 +100,28 @@ class World:
     def __init__(self, users: int, items: int, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         self._ids = {"user": np.arange(users), "item": np.arange(items)}
+        self._bias = {name: self._rng.normal(size=len(ids)) for name, ids in self._ids.items()}
         self._vectors = {name: self._drawn(len(ids)) for name, ids in self._ids.items()}
-        self._worth = self._rng.normal(-1.0, 1.0, items)
 
     def day(self, rows: int) -> Day:
         """Returns a day's clicks, and lets the next one come."""
         places = {name: self._rng.integers(0, len(ids), rows) for name, ids in self._ids.items()}
         user, item = (self._vectors[name][places[name]] for name in COLUMNS)
-        logit = 2.0 * (user * item).sum(axis=1) + self._worth[places["item"]]
-        probability = 1 / (1 + np.exp(-logit))
+        logit = (user * item).sum(axis=1) + sum(self._bias[name][places[name]] for name in COLUMNS)
+        probability = 1 / (1 + np.exp(1 - logit))
         click = (self._rng.random(rows) < probability).astype(np.float32)
         day = Day({name: self._ids[name][places[name]] for name in COLUMNS}, probability, click)
         self._change()
         return day
 
     def _change(self) -> None:
-        self._worth += self._rng.normal(0, 0.1, len(self._worth))
-        self._vectors["item"] += 0.1 * self._drawn(len(self._worth))
         for name, ids in self._ids.items():
+            self._bias[name] += self._rng.normal(0, 0.1, len(ids))
+            self._vectors[name] += 0.1 * self._drawn(len(ids))
             gone = self._rng.random(len(ids)) < LEAVE
             ids[gone] = ids.max() + 1 + np.arange(gone.sum())
+            self._bias[name][gone] = self._rng.normal(size=gone.sum())
             self._vectors[name][gone] = self._drawn(int(gone.sum()))
-            if name == "item":
-                self._worth[gone] = self._rng.normal(-1.0, 1.0, int(gone.sum()))
 
     def _drawn(self, n: int) -> np.ndarray:
         return self._rng.normal(0, DIM**-0.25, (n, DIM))
