@@ -11,6 +11,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from data import dataset
+from data import logged
 from data import plain
 from data import storage
 from models import checks
@@ -30,6 +31,7 @@ def ServingChecks(  # noqa: N802  TFX names components like classes
     blessing: tfx.dsl.components.OutputArtifact[tfx.types.standard_artifacts.InfraBlessing],
     split: tfx.dsl.components.Parameter[str],
     settings: tfx.dsl.components.Parameter[str],
+    requests: tfx.dsl.components.Parameter[str],
     code: tfx.dsl.components.Parameter[str],
 ) -> None:
     """Checks a model, and blesses it if nothing is wrong.
@@ -40,6 +42,7 @@ def ServingChecks(  # noqa: N802  TFX names components like classes
       blessing: The verdict, with what was found and measured.
       split: The split whose first lists are taken.
       settings: A `models.checks.ChecksConfig` as JSON.
+      requests: A pattern of files with logged requests; empty: none are asked.
       code: A hash of the code, for the cache.
     """
     del code
@@ -47,7 +50,8 @@ def ServingChecks(  # noqa: N802  TFX names components like classes
     files = sorted(fileio.glob(f"{artifact_utils.get_split_uri([examples], split)}/*"))
     lists = itertools.islice(dataset.read(files).as_numpy_iterator(), config.lists)
     folder = storage.at(path_utils.serving_model_path(model.uri))
-    result = checks.check(folder, list(lists), config)
+    asked = logged.files(requests, required=False) if requests else []
+    result = checks.check(folder, list(lists), config, asked)
     storage.at(blessing.uri).mkdir(parents=True, exist_ok=True)
     storage.replace_text(storage.at(blessing.uri) / RESULT, plain.to_json(result))
     blessing.set_int_custom_property(BLESSED, int(not result.failures))
@@ -61,6 +65,7 @@ def described(result: checks.Result) -> dict[str, str]:
         "reasons": "; ".join(result.failures)[:LONGEST_REASONS],
         "skipped": "; ".join(f"{name}: {reason}" for name, reason in result.skipped.items()),
         "lists": str(result.lists),
+        "logged_requests": str(result.logged or ""),
         "p50_ms": ", ".join(f"{t.documents}: {t.p50_ms:g}" for t in result.latencies),
         "p99_ms": ", ".join(f"{t.documents}: {t.p99_ms:g}" for t in result.latencies),
         "size_mb": f"{result.size_mb:g}",

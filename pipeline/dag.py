@@ -130,6 +130,7 @@ def _checks(
         examples=examples,
         split=config.examples.evaluation_split,
         settings=plain.to_json(config.serving.checks),
+        requests=config.drift.requests if config.drift else "",
         code=code_fingerprint(),
     )
 

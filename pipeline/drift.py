@@ -18,8 +18,8 @@ class DriftConfig:
 
     Attributes:
       numeric: The Jensen-Shannon divergence of each column of numbers, from 0 to 1.
-      categorical: The L-infinity distance of each other column, from 0 to 1: the most by which the
-        share of a value changed.
+      categorical: The L-infinity distance, from 0 to 1, of each column of strings, or of integers
+        that `vocabulary`, `hash` or `key` looks up: the most by which the share of a value changed.
       columns: By column, what is allowed there in the place of these two; 1 allows anything. The
         ids of lists and documents are compared where they are named here only.
       unseen: The share of a categorical column's values that were not among its most frequent ones;
@@ -31,6 +31,9 @@ class DriftConfig:
       list_length: The change of the mean length of lists, in shares of what it was.
       lists: The change of the number of lists, or of impressions, in shares of what it was; where
         several spans were read, of the mean number in a span.
+      requests: A pattern of files with logged requests, TFRecords of ExampleListWithContext, whose
+        columns are compared with the training examples by the same limits. The exported model is
+        asked them too, before it is published.
     """
 
     numeric: float | None = None
@@ -42,6 +45,7 @@ class DriftConfig:
     no_relevant: float | None = None
     list_length: float | None = None
     lists: float | None = None
+    requests: str = ""
 
     def __post_init__(self) -> None:
         shares = ("numeric", "categorical", "unseen", "label", "missing", "no_relevant")
@@ -55,9 +59,8 @@ class DriftConfig:
             if value is not None and not 0 <= value < math.inf:
                 raise InputError(f"{name} must be 0 or more, found {value:g}")
         if all(value is None for value in (found | changes).values()):
-            raise InputError(
-                f"expected at least one of {', '.join(f.name for f in dataclasses.fields(self))}"
-            )
+            limits = [field.name for field in dataclasses.fields(self) if field.name != "requests"]
+            raise InputError(f"expected at least one of {', '.join(limits)}")
 
     def require(self, features: FeatureSpec) -> None:
         """Raises InputError where these columns cannot be compared so."""

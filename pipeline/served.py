@@ -6,7 +6,9 @@ from tfx.dsl.components.base import base_node
 
 from components import baseline
 from components import drift
+from data import logged
 from data import plain
+from data import storage
 from pipeline.cluster import WARM_START_MODEL
 from pipeline.config import Config
 from pipeline.own_code import code_fingerprint
@@ -21,6 +23,11 @@ def _seen(config: Config) -> str:
     return "" if config.pipeline.engine.remote else baseline.seen(config.push.folder)
 
 
+def _requests(pattern: str) -> tuple[str, ...]:
+    paths = logged.files(pattern, required=False) if pattern else ()
+    return tuple(storage.fingerprint(storage.at(path)) for path in paths)
+
+
 def compared(config: Config) -> str | None:
     """Returns what the validator compares examples by as JSON, None where it does not."""
     if config.drift is None:
@@ -30,6 +37,7 @@ def compared(config: Config) -> str | None:
         config.features,
         base=config.push.folder,
         newest=_seen(config),
+        files=_requests(config.drift.requests) if not config.pipeline.engine.remote else (),
         code=code_fingerprint(),
     )
     return plain.to_json(job)

@@ -111,6 +111,27 @@ def best_items(served: Served, lists: Lists, tolerance: float) -> Iterator[str]:
         yield from _unequal(RECOMMEND_RAW, list(found), list(scores), lists, tolerance, RECOMMEND)
 
 
+def logged(
+    served: Served, records: Sequence[bytes], lists: Lists, tolerance: float
+) -> Iterator[str]:
+    """Requests as they were logged have finite scores: those of the path of training.
+
+    Args:
+      served: The model.
+      records: The requests, serialized ELWCs.
+      lists: The same, read as logs are.
+      tolerance: How far apart two scores may be.
+    """
+    asked = {"examples": tf.constant(list(records), tf.string)}
+    found = served.scores(serving.PREDICT, lists, lambda *_: asked)
+    for place, row in zip(lists.origins, found, strict=True):
+        if not np.isfinite(row).all():
+            yield f"{place}: a score is no finite number"
+            return
+    expected = served.scores(serving.COLUMNAR, lists)
+    yield from _unequal(serving.PREDICT, found, expected, lists, tolerance, serving.COLUMNAR)
+
+
 def _recommended(
     served: Served, name: str, asked: dict[str, tf.Tensor], n: int, k: int
 ) -> tuple[np.ndarray, np.ndarray]:

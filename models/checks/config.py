@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from data.errors import InputError
 from data.errors import did_you_mean
 
-NAMES = ("finite", "signatures", "batch", "padding", "permutation", "recommend", "warmup")
+NAMES = (
+    *("finite", "signatures", "batch", "padding", "permutation", "recommend"),
+    *("warmup", "logged"),
+)
 """The names of the checks that may be skipped; `models.checks.answers` says what each is."""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from data import logged
 from data.errors import InputError
 from data.lists import Lists
 from data.storage import AnyPath
@@ -23,7 +24,7 @@ from models.checks.served import REQUIRED
 from models.checks.served import Served
 from models.checks.served import read
 
-_WARMUP = "warmup"
+_WARMUP, _LOGGED = "warmup", "logged"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Result:
       size_mb: The megabytes on disk.
       memory_mb: The megabytes of memory by which the process grew when it loaded the model.
       lists: How many lists it was asked about.
+      logged: How many logged requests it was asked.
       signatures: The names of its signatures.
       skipped: Why checks were left out, by their names.
       latencies: The time for an answer, by the size of the request.
@@ -44,18 +46,22 @@ class Result:
     size_mb: float
     memory_mb: float = 0.0
     lists: int = 0
+    logged: int = 0
     signatures: tuple[str, ...] = ()
     skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
     latencies: tuple[Latency, ...] = ()
 
 
-def check(folder: AnyPath, serialized: Sequence[bytes], config: ChecksConfig) -> Result:
+def check(
+    folder: AnyPath, serialized: Sequence[bytes], config: ChecksConfig, requests: Sequence[str] = ()
+) -> Result:
     """Loads a SavedModel as a server does and asks it.
 
     Args:
       folder: The SavedModel's.
       serialized: Stored lists.
       config: What to ask, and what it may cost.
+      requests: The files of logged requests, of which as many are asked as lists.
     """
     before, size = costs.memory_mb(), costs.size_mb(folder)
     failures = list(costs.too_large(config, size))
@@ -66,10 +72,14 @@ def check(folder: AnyPath, serialized: Sequence[bytes], config: ChecksConfig) ->
     memory = max(0.0, round(costs.memory_mb() - before, 3))
     lists = read(serialized, served.spec)
     latencies: tuple[Latency, ...] = ()
+    asked = 0
     if missing := list(_missing(served, lists)):
         failures += missing
     else:
         failures += _answers(served, lists, config, folder)
+        if requests and _LOGGED not in config.skip:
+            asked, found = _logged(served, requests, config)
+            failures += found
         try:
             latencies = tuple(
                 costs.latency(served, lists, n, config.requests) for n in config.sizes
@@ -82,6 +92,7 @@ def check(folder: AnyPath, serialized: Sequence[bytes], config: ChecksConfig) ->
         size_mb=size,
         memory_mb=memory,
         lists=len(lists),
+        logged=asked,
         signatures=tuple(sorted(served.signatures)),
         skipped=dict(config.skip),
         latencies=latencies,
@@ -103,6 +114,17 @@ def _answers(served: Served, lists: Lists, config: ChecksConfig, folder: AnyPath
             yield from answers.run(name, served, lists, config.tolerance)
     if _WARMUP not in config.skip:
         yield from (f"{_WARMUP}: {line}" for line in _warmup(served, folder))
+
+
+def _logged(served: Served, paths: Sequence[str], config: ChecksConfig) -> tuple[int, list[str]]:
+    """Returns how many requests were asked, and what was wrong with the answers."""
+    try:
+        lists = logged.read(paths, served.spec, config.lists)
+        records = logged.records(paths, served.spec, config.lists)
+        found = answers.logged(served, records, lists, config.tolerance)
+        return len(lists), [f"{_LOGGED}: {line}" for line in found]
+    except InputError as error:
+        return 0, [f"{_LOGGED}: {error}"]
 
 
 def _warmup(served: Served, folder: AnyPath) -> Iterator[str]:

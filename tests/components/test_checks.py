@@ -17,9 +17,13 @@ from models.checks import ChecksConfig
 from models.checks import Result
 from models.checks.costs import Latency
 from tests.models.checks import broken
+from tests.samples import draw
+from tests.samples import requests
 
 
-def run(folder: Path, change: broken.Scores, config: ChecksConfig) -> types.Artifact:
+def run(
+    folder: Path, change: broken.Scores, config: ChecksConfig, pattern: str = ""
+) -> types.Artifact:
     """Runs the node; returns the blessing."""
     broken.export(folder / "model" / "Format-Serving", change)
     (folder / "examples" / "Split-test").mkdir(parents=True)
@@ -36,6 +40,7 @@ def run(folder: Path, change: broken.Scores, config: ChecksConfig) -> types.Arti
         examples=types.Channel(type=standard_artifacts.Examples),
         split="test",
         settings=plain.to_json(config),
+        requests=pattern,
         code="",
     )
     inputs = {"model": [model], "examples": [examples]}
@@ -53,6 +58,20 @@ def test_a_sound_model_is_blessed(tmp_path: Path) -> None:
     assert (result.failures, result.lists) == ((), 3)
     for name, text in checks.described(result).items():
         assert blessing.get_string_custom_property(name) == text
+
+
+def test_logged_requests_are_asked(tmp_path: Path) -> None:
+    pattern = str(tmp_path / "requests" / "*")
+    config = ChecksConfig(lists=3, sizes=(2,), requests=5)
+    told = run(tmp_path / "first", lambda scores, inputs: scores, config, pattern)
+    assert told.get_string_custom_property("logged_requests") == ""
+    (tmp_path / "requests").mkdir()
+    with tf.io.TFRecordWriter(str(tmp_path / "requests" / "1")) as writer:
+        for record in requests(draw((2, 3, 1, 4))):
+            writer.write(record)
+    told = run(tmp_path / "second", lambda scores, inputs: scores, config, pattern)
+    assert told.get_string_custom_property("logged_requests") == "3"
+    assert model_utils.is_infra_validated(told)
 
 
 def test_a_broken_model_is_not_blessed(tmp_path: Path) -> None:
@@ -77,6 +96,7 @@ def test_what_ml_metadata_is_told(n: int) -> None:
         "reasons": f"{'x' * n}; batch: other scores"[: checks.LONGEST_REASONS],
         "skipped": "padding: there is none",
         "lists": "16",
+        "logged_requests": "",
         "p50_ms": "10: 0.5, 100: 2",
         "p99_ms": "10: 1.25, 100: 3",
         "size_mb": "2.5",

@@ -16,6 +16,7 @@ from components import drift
 from components.drift import COMPARED
 from components.drift import EVIDENCE
 from components.example_gen.executor import REPORT
+from components.figures import SHOWN
 from data import policies
 from data.features import DType
 from data.features import Feature
@@ -129,7 +130,7 @@ def test_a_day_like_the_one_before_passes_and_is_told(tmp_path: Path) -> None:
     # Six features and a label, three columns of values, two whose defaults are seen, three of lists
     assert told[COMPARED] == f"15 figures with the data of version {version}: all as allowed"
     lines = told[EVIDENCE].splitlines()
-    assert len(lines) == drift.SHOWN
+    assert len(lines) == SHOWN
     assert all(line.startswith("train: ") and " drifted" not in line for line in lines)
     assert all(f" the data of version {version}" in line for line in lines)
 

@@ -78,7 +78,7 @@ def settings(folder: RemotePath) -> Config:
             thresholds={"ndcg@10": Threshold(at_least=0.01)},
         ),
         push=PushConfig(str(folder / "models")),
-        drift=DriftConfig(numeric=0.1),
+        drift=DriftConfig(numeric=0.9, requests=str(folder / "logs" / "test" / "*")),
         tuner=TunerConfig(trials=1, epochs=1, space={"train.learning_rate": Axis(0.01, 0.02)}),
     )
 
@@ -130,6 +130,10 @@ def compared(config: Config, made: dict[tuple[str, str], list[Any]], version: in
     [anomalies] = made["ExampleValidator", "anomalies"]
     compared = anomalies.get_string_custom_property(drift.COMPARED)
     assert compared == "no version was served: nothing to compare with"
+    asked = anomalies.get_string_custom_property(drift.REQUESTS)
+    assert asked == "2 figures of 16 with the training examples: all as allowed"
+    [blessing] = made["ServingChecks", "blessing"]
+    assert blessing.get_string_custom_property("logged_requests") == "16"
     assert config.drift is not None
     job = drift.Job(config.drift, config.features, config.push.base)
     [examples] = made["RankingExampleGen", "examples"]

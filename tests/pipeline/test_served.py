@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 from models.training.warm import WarmStartConfig
 from pipeline import deployment
+from pipeline import served
 from pipeline.config import Config
 from pipeline.config import Engine
+from pipeline.config import PushConfig
 from pipeline.drift import DriftConfig
 from tests.pipeline.compiling import compiled
 from tests.pipeline.compiling import config
@@ -33,6 +36,17 @@ def test_a_warm_start_is_compiled_with_the_node_that_finds_its_model() -> None:
         assert tasks["Trainer"]["inputs"]["artifacts"]["base_model"] == {
             "taskOutputArtifact": {"producerTask": "WarmStartModel", "outputArtifactKey": "model"}
         }
+
+
+def test_requests_that_are_logged_change_what_a_local_run_compares(tmp_path: Path) -> None:
+    drift = DriftConfig(numeric=0.1, requests=str(tmp_path / "*"))
+    push = PushConfig(str(tmp_path / "models"))
+    found = dataclasses.replace(config(), drift=drift, push=push)
+    (tmp_path / "1").write_text("requests")
+    texts = [served.compared(found)]
+    (tmp_path / "2").write_text("more")
+    texts += [served.compared(found), served.compared(found)]
+    assert len(set(texts)) == 2
 
 
 def test_examples_are_compared_with_what_is_served_by_then() -> None:

@@ -19,7 +19,7 @@ from models.checks.config import NAMES
         (
             {"skip": {"paddin": "why"}},
             "skip: no check 'paddin', only finite, signatures, batch, padding, permutation,"
-            " recommend, warmup. Did you mean 'padding'?",
+            " recommend, warmup, logged. Did you mean 'padding'?",
         ),
         ({"skip": {"padding": " "}}, "skip: padding: expected the reason, found none"),
         ({"sizes": []}, "sizes must be at least one number from 1 on, found ()"),
@@ -38,5 +38,5 @@ def test_wrong_settings_are_refused(table: dict[str, Any], message: str) -> None
 
 
 def test_every_check_may_be_skipped() -> None:
-    assert (*answers.CHECKS, "warmup") == NAMES
+    assert (*answers.CHECKS, "warmup", "logged") == NAMES
     assert ChecksConfig(skip=dict.fromkeys(NAMES, "a reason"))

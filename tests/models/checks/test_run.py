@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 
 from data import elwc_writer
 from data import plain
 from models import checks
+from models import serving
 from models.checks import ChecksConfig
 from models.checks import Result
 from models.checks.config import NAMES
 from models.serving import SPEC_FILE
 from tests.models.checks import broken
+from tests.samples import draw
+from tests.samples import requests
 
 QUICK: dict[str, Any] = {"requests": 5, "sizes": (2,)}
 
@@ -36,6 +40,42 @@ def test_a_sound_model_is_measured(sound: Path) -> None:
     assert result.size_mb == pytest.approx(size / 1e6, abs=1e-3)
     assert result.memory_mb >= 0
     assert plain.from_json(Result, plain.to_json(result)) == result
+
+
+def log(path: Path, sizes: tuple[int, ...] = (2, 120, 1)) -> list[str]:
+    """Writes requests; returns their files."""
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in requests(draw(sizes, seed=4)):
+            writer.write(record)
+    return [str(path)]
+
+
+def test_logged_requests_are_asked_as_they_were(sound: Path, tmp_path: Path) -> None:
+    files = log(tmp_path / "requests")
+    result = checks.check(sound, broken.lists(), ChecksConfig(**QUICK), files)
+    assert (result.failures, result.logged) == ((), 3)
+    (tmp_path / "bad").write_bytes(b"no requests")
+    bad = [str(tmp_path / "bad")]
+    [line] = checks.check(sound, broken.lists(), ChecksConfig(**QUICK), bad).failures
+    assert line.startswith(f"logged: {tmp_path / 'bad'}: ")
+
+
+class OtherPredict(broken.OtherSignature):
+    """Requests have other scores than stored lists."""
+
+    other = serving.PREDICT
+
+
+def test_other_scores_for_logged_requests_are_found(tmp_path: Path) -> None:
+    skip = dict.fromkeys(set(NAMES) - {"logged"}, "looked at elsewhere")
+    config, (file,) = ChecksConfig(skip=skip, **QUICK), log(tmp_path / "requests")
+    other = broken.export(tmp_path / "1", kind=OtherPredict)
+    [line] = checks.check(other, broken.lists(), config, [file]).failures
+    assert line.startswith(f"logged: 'predict': {file}: record 1: place 1: found ")
+    wanting = broken.export(tmp_path / "2", broken.nan_below_zero)
+    [line] = checks.check(wanting, broken.lists(), config, [file]).failures
+    assert line.startswith(f"logged: {file}: record ")
+    assert line.endswith(": a score is no finite number")
 
 
 def test_what_is_skipped_is_not_asked_and_told(tmp_path: Path) -> None:
