@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.statistics import LISTED
 from components.statistics import Statistics
 from components.statistics import counted
 from components.statistics import distances
@@ -135,10 +136,8 @@ def _cells(
             continue
         what, columns = f"feature '{feature.name}'", both[feature.name]
         if config.unseen is not None and counted(feature):
-            values, earlier = map(_frequencies, columns)
-            new = sum(number for value, number in values.items() if value not in earlier)
             measure = "a share of {found} of its values is new to"
-            yield Figure(what, measure, new / max(_number(columns[0]), 1), config.unseen)
+            yield Figure(what, measure, _unseen(*columns), config.unseen)
         if config.missing is not None and _is_seen(feature):
             found, was = (_missing(feature, column) for column in columns)
             measure = "share of missing values {found}, {was} in"
@@ -162,6 +161,19 @@ def _number(column: _Column) -> int:
 def _frequencies(column: _Column) -> dict[str, float]:
     buckets = column.string_stats.rank_histogram.buckets
     return {bucket.label: bucket.sample_count for bucket in buckets}
+
+
+def _unseen(now: _Column, before: _Column) -> float:
+    """Returns the share of values that were not listed, and would have been.
+
+    Where the list was cut, values about as rare as the last ones on it come and go by chance.
+    """
+    earlier, number = _frequencies(before), max(_number(now), 1)
+    least = 0.0
+    if len(earlier) == LISTED:
+        least = 2 * min(earlier.values()) / _number(before) * number
+    new = (n for value, n in _frequencies(now).items() if value not in earlier and n > least)
+    return sum(new) / number
 
 
 def _is_seen(feature: Feature) -> bool:

@@ -23,6 +23,8 @@ FILE = "FeatureStats.pb"
 """What StatisticsGen writes for each split."""
 QUANTILES = 40
 """Into how many parts of equal size StatisticsGen divides the numbers of a column."""
+LISTED = 1000
+"""How many of a column's most frequent values it lists."""
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 _OF_VALUES = frozenset({Transform.VOCABULARY, Transform.HASH, Transform.KEY})
 
@@ -42,6 +44,7 @@ def options(spec: FeatureSpec) -> tfdv.StatsOptions:
         schema=schema if schema.feature else None,
         use_sketch_based_topk_uniques=True,
         num_quantiles_histogram_buckets=QUANTILES,
+        num_rank_histogram_buckets=LISTED,
     )
 
 

@@ -22,8 +22,8 @@ class DriftConfig:
         that `vocabulary`, `hash` or `key` looks up: the most by which the share of a value changed.
       columns: By column, what is allowed there in the place of these two; 1 allows anything. The
         ids of lists and documents are compared where they are named here only.
-      unseen: The share of a categorical column's values that were not among its most frequent ones;
-        1,000 of both sides are compared.
+      unseen: The share of such a column's values that are new: not among the 1,000 most frequent
+        ones of before, though twice as frequent as the last of these where there were more.
       label: The Jensen-Shannon divergence of the label, and of each task.
       missing: By how much the share of cells may rise that took their column's default; of
         defaults that are texts or 0.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,14 +91,20 @@ def write(
     return statistics, examples
 
 
-def publish(folder: Path, *, told: bool = True, spans: int = 0) -> int:
+def publish(
+    folder: Path,
+    change: Change = lambda lists: None,
+    *,
+    told: bool = True,
+    spans: int = 0,
+) -> int:
     """Publishes a model that learned from the first day; returns its version."""
     source = folder / "model"
     source.mkdir()
     (source / "saved_model.pb").write_text("a model")
     if not told:
         return versions.publish(source, folder / "models", manifest={}).version
-    write(folder / "before")
+    write(folder / "before", change)
     counts = json.loads((folder / "before" / "examples" / REPORT).read_text())
     data = {"counts": counts, "spans": [[number, 0] for number in range(spans)]}
     path = folder / "before" / "statistics" / "Split-train" / "FeatureStats.pb"
@@ -227,6 +234,23 @@ def test_each_kind_of_drift_is_found_by_its_threshold_alone(tmp_path: Path, kind
     (drifted,), _ = look(tmp_path, DriftConfig(**limits), **day)  # type: ignore[arg-type]
     line = re.escape(expected.format(f"the data of version {version}")).replace("N", r"\d+")
     assert re.fullmatch(f"train: {line}", drifted), drifted
+
+
+def test_rare_values_are_not_new_by_chance(tmp_path: Path) -> None:
+    def many(lists: Lists) -> None:
+        shops = lists.values["shop"]
+        shops[:] = np.random.default_rng(len(shops)).integers(0, 4000, shops.shape)
+
+    def some_new(lists: Lists) -> None:
+        many(lists)
+        lists.values["shop"][::4] = 5000
+
+    publish(tmp_path, change=many)
+    limits = DriftConfig(unseen=0.1)
+    assert look(tmp_path, limits, change=many, sizes=SIZES * 2)[0] == []
+    shutil.rmtree(tmp_path / "now")
+    (line,), _ = look(tmp_path, limits, change=some_new, sizes=SIZES * 2)
+    assert line.startswith("train: feature 'shop' drifted: a share of 0.25")
 
 
 def test_new_identifiers_are_normal_unless_they_are_named(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ TUNER: dict[str, object] = {
     "epochs": 1,
     "space": {"train.learning_rate": {"choices": [0.1, 0.01]}},
 }
+DRIFT: dict[str, object] = {"numeric": 0.5, "lists": 0.5}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,7 @@ def both(ranking_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Both:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RANKING_DATA", str(ranking_data))
         path = shipped(NAME, folder)
-        path.write_text(path.read_text() + runs.to_toml({"tuner": TUNER}))
+        path.write_text(path.read_text() + runs.to_toml({"tuner": TUNER, "drift": DRIFT}))
         ran = runs.command("run", "--config", str(path))
         config = decode.load(str(path))
     assert ran.status == 0, ran.errors
@@ -106,6 +107,18 @@ def test_the_next_run_has_the_published_model_as_its_baseline(both: Both, tmp_pa
     assert judged.values["ndcg@10"] == pytest.approx(
         version.manifest["metrics"]["values"]["ndcg@10"]
     )
+
+
+def test_the_next_run_is_compared_with_the_data_of_that_model(both: Both, tmp_path: Path) -> None:
+    first = both.tasks["ExampleValidator"].artifacts["anomalies"]["metadata"]
+    assert first["compared"] == "no version was served: nothing to compare with"
+    after = walk.Walk(both.text, tmp_path, in_this_process)
+    after.done = dict(both.tasks)
+    after.step("ExampleValidator", {})
+    (version,) = versions.versions(both.cluster)
+    told = after.done["ExampleValidator"].artifacts["anomalies"]["metadata"]
+    assert told["compared"].endswith(f" with the data of version {version.version}: all as allowed")
+    assert f" the data of version {version.version}, allowed 0.5" in told["evidence"]
 
 
 def in_this_process(container: walk.Table, line: list[str], log: Path) -> int:
