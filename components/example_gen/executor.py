@@ -250,7 +250,7 @@ def summarize(result: PipelineResult, config: ExamplesConfig) -> dict[str, int]:
     counts = collections.Counter[str]()
     for counter in result.metrics().query()["counters"]:  # one for each step that counts
         if counter.key.metric.namespace == steps.NAMESPACE:
-            counts[counter.key.metric.name] += int(counter.result)
+            counts[counter.key.metric.name] += int(counter.result or 0)  # of 0 some tell None
     refused = counts[steps.REFUSED]
     kept = counts[steps.INTERACTIONS if config.interactions else steps.LISTS]
     if refused > config.max_bad_share * (refused + kept):
