@@ -131,6 +131,7 @@ def config(
             "metrics": ["ndcg@5"],
             "thresholds": {"ndcg@5": {"at_least": 0.6}},
             "confidence_intervals": False,
+            "min_lists": 10,
         },
         "push": {"base": str(folder / "models")},
     }
