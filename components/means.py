@@ -159,7 +159,7 @@ class Mean(beam.CombineFn):
         names = [m.name for m, keep in zip(self._metrics.by_list, self._lists, strict=True) if keep]
         if names:
             tails = [OWN_TAIL] + [1 - self._metrics.confidence] * len(self._others)
-            found = state.paired.intervals(tails)
+            found = state.paired.intervals(tails, own=1)
             for row, other in enumerate(["", *self._others]):
                 yield from _named(names, other, found.row(row))
         by_document = zip(self._metrics.by_document, self._documents, strict=True)

@@ -105,16 +105,19 @@ class Paired:
         self._waiting = self._waiting + other._waiting
         self._count(_BLOCK)
 
-    def intervals(self, tails: Sequence[float]) -> Intervals:
+    def intervals(self, tails: Sequence[float], own: int = 0) -> Intervals:
         """Returns the means, `[n_rows, n_metrics]`, and their intervals.
 
-        An end is the farther one of those of the percentile and of the studentised bootstrap, moved
-        out as Student's t is wider than the normal for as many lists as are not 0: without it the
-        former promises too much where a few lists lose a lot, the latter where few lists differ.
+        A model's own values have the percentiles of the replicates, which are within what such
+        values can be. A difference decides, so its ends are the farther ones of those and of the
+        studentised bootstrap, moved out as Student's t is wider than the normal for as many lists
+        as are not 0: without it the former promise too much where a few lists lose a lot, the
+        latter where few lists differ.
         Lists that all have one value leave no doubt: the ends are the mean.
 
         Args:
           tails: By row the chance, below 0.5, that the truth is beyond an end.
+          own: How many of the first rows are a model's own values.
         """
         self._count(1)
         mean, spread = _mean_and_spread(self._total)
@@ -129,10 +132,13 @@ class Paired:
         below, above = np.empty_like(mean), np.empty_like(mean)
         for row, tail in enumerate(tails):
             ends = np.quantile(means[:, row], [tail, 1 - tail], axis=0)
+            below[row], above[row] = mean[row] - ends[0], ends[1] - mean[row]
+            if row < own:
+                continue
             studentised = np.quantile(far[:, row], [tail, 1 - tail], axis=0) * spread[row]
             wider = _student(tail, differ[row] - 1) / _student(tail, np.inf)
-            below[row] = wider * np.maximum(mean[row] - ends[0], studentised[1])
-            above[row] = wider * np.maximum(ends[1] - mean[row], -studentised[0])
+            below[row] = wider * np.maximum(below[row], studentised[1])
+            above[row] = wider * np.maximum(above[row], -studentised[0])
         return Intervals(mean, mean - below, mean + above)
 
     def _count(self, least: int) -> None:

@@ -193,7 +193,7 @@ def test_means_do_not_depend_on_how_the_lists_were_spread(parts: list[list[int]]
     paired = Paired(1, 1)
     for seed, (value, weight) in enumerate(((0.5, 1.0), (0.25, 2.0), (1.0, 1.0))):
         paired.add(seed, np.array([[value]]), np.array([weight]))
-    expected = paired.intervals([0.025])
+    expected = paired.intervals([0.025], own=1)
     assert ends == pytest.approx([expected.low[0, 0], expected.high[0, 0]])
 
 

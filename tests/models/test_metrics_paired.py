@@ -75,6 +75,18 @@ def test_a_few_lists_that_differ_leave_much_of_it() -> None:
     assert low < -0.02
 
 
+def test_what_a_model_has_of_its_own_is_within_what_it_can_be() -> None:
+    """Two lists of 40 are short of 1: only a difference may reach beyond it."""
+    paired = Paired(2, 1)
+    for seed in range(40):
+        paired.add(seed, np.full((2, 1), 0.5 if seed < 2 else 1.0), np.ones(1))
+    found = paired.intervals([0.025, 0.025], own=1)
+    assert found.mean[0, 0] == 0.975
+    assert 0.9 < found.low[0, 0] < 0.975 < found.high[0, 0] <= 1.0
+    assert found.low[1, 0] < found.low[0, 0]
+    assert found.high[1, 0] > 1.0
+
+
 def test_of_no_list_nothing_is_known() -> None:
     found = Paired(1, 1).intervals([0.05])
     assert np.isnan([found.mean, found.low, found.high]).all()
