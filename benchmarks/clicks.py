@@ -41,8 +41,8 @@ os.environ.setdefault("RANKING_DATA", "unused")  # the files are generated
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 warnings.simplefilter("ignore")  # of third parties: ours are errors in the tests
 
-from tfx import v1 as tfx
 from tfx.orchestration.local import local_dag_runner
+from tfx.orchestration.pipeline import Pipeline
 
 from data.features import Feature
 from data.features import FeatureSpec
@@ -136,7 +136,7 @@ def run(config: Config, rows: int, *, whole: bool) -> None:
     os.makedirs(config.pipeline.root, exist_ok=True)
     pipeline = dag.create_pipeline(config)
     if not whole:
-        pipeline = tfx.dsl.Pipeline(
+        pipeline = Pipeline(
             pipeline_name=config.pipeline.name,
             pipeline_root=pipeline.pipeline_info.pipeline_root,
             components=dag.create_nodes(config)[:DATA_NODES],

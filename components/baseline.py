@@ -7,8 +7,10 @@ is not: it is on trial, and a new model must not be compared with what may be dr
 
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.dsl.component.experimental import annotations
+from tfx.dsl.component.experimental import decorators
 from tfx.dsl.io import fileio
+from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 from tfx.utils import path_utils
 
@@ -21,11 +23,11 @@ VERSION = "version"
 NONE = "none"
 
 
-@tfx.dsl.components.component
+@decorators.component
 def LatestBlessedModel(  # noqa: N802  TFX names components like classes
-    model: tfx.dsl.components.OutputArtifact[tfx.types.standard_artifacts.Model],
-    base: tfx.dsl.components.Parameter[str],
-    newest: tfx.dsl.components.Parameter[str],
+    model: annotations.OutputArtifact[standard_artifacts.Model],
+    base: annotations.Parameter[str],
+    newest: annotations.Parameter[str],
 ) -> None:
     """Copies the newest version, so that what was compared stays with the run.
 

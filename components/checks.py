@@ -5,9 +5,11 @@ TFX's InfraValidator needs a container of the server; this node needs none, and 
 
 import itertools
 
-from tfx import v1 as tfx
+from tfx.dsl.component.experimental import annotations
+from tfx.dsl.component.experimental import decorators
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
+from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from data import dataset
@@ -24,15 +26,15 @@ LONGEST_REASONS = 1000
 """The characters of the reasons that ML Metadata has; the file has all."""
 
 
-@tfx.dsl.components.component
+@decorators.component
 def ServingChecks(  # noqa: N802  TFX names components like classes
-    model: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.Model],
-    examples: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.Examples],
-    blessing: tfx.dsl.components.OutputArtifact[tfx.types.standard_artifacts.InfraBlessing],
-    split: tfx.dsl.components.Parameter[str],
-    settings: tfx.dsl.components.Parameter[str],
-    requests: tfx.dsl.components.Parameter[str],
-    code: tfx.dsl.components.Parameter[str],
+    model: annotations.InputArtifact[standard_artifacts.Model],
+    examples: annotations.InputArtifact[standard_artifacts.Examples],
+    blessing: annotations.OutputArtifact[standard_artifacts.InfraBlessing],
+    split: annotations.Parameter[str],
+    settings: annotations.Parameter[str],
+    requests: annotations.Parameter[str],
+    code: annotations.Parameter[str],
 ) -> None:
     """Checks a model, and blesses it if nothing is wrong.
 

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import tensorflow as tf
-from tfx import v1 as tfx
+from tfx.dsl.component.experimental import annotations
+from tfx.dsl.component.experimental import decorators
 from tfx.types import artifact_utils
+from tfx.types import standard_artifacts
 
 from data import columnar
 from data import dataset
@@ -19,14 +21,14 @@ TREES, SPEC = "trees.txt", "features.json"
 _AT_ONCE = 1024
 
 
-@tfx.dsl.components.component
+@decorators.component
 def LambdaMart(  # noqa: N802  TFX names components like classes
-    examples: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.Examples],
-    trees: tfx.dsl.components.OutputArtifact[tfx.types.standard_artifacts.Model],
-    spec: tfx.dsl.components.Parameter[str],
-    training: tfx.dsl.components.Parameter[str],
-    validation: tfx.dsl.components.Parameter[str],
-    code: tfx.dsl.components.Parameter[str],
+    examples: annotations.InputArtifact[standard_artifacts.Examples],
+    trees: annotations.OutputArtifact[standard_artifacts.Model],
+    spec: annotations.Parameter[str],
+    training: annotations.Parameter[str],
+    validation: annotations.Parameter[str],
+    code: annotations.Parameter[str],
 ) -> None:
     """Trains LambdaMART on the raw lists, which are held in memory.
 
@@ -49,7 +51,7 @@ def LambdaMart(  # noqa: N802  TFX names components like classes
 
 
 def part(
-    examples: tfx.types.standard_artifacts.Examples, splits: list[str], spec: FeatureSpec
+    examples: standard_artifacts.Examples, splits: list[str], spec: FeatureSpec
 ) -> trees_lib.Part:
     """Reads all lists of some splits."""
     files = [

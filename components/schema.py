@@ -3,7 +3,9 @@
 import os
 
 from google.protobuf import text_format
-from tfx import v1 as tfx
+from tfx.dsl.component.experimental import annotations
+from tfx.dsl.component.experimental import decorators
+from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 
 from data import plain
@@ -11,11 +13,11 @@ from data import schema as schema_lib
 from data.features import FeatureSpec
 
 
-@tfx.dsl.components.component
+@decorators.component
 def RankingSchema(  # noqa: N802  TFX names components like classes
-    schema: tfx.dsl.components.OutputArtifact[tfx.types.standard_artifacts.Schema],
-    spec: tfx.dsl.components.Parameter[str],
-    code: tfx.dsl.components.Parameter[str],
+    schema: annotations.OutputArtifact[standard_artifacts.Schema],
+    spec: annotations.Parameter[str],
+    code: annotations.Parameter[str],
 ) -> None:
     """Writes the schema of the stored lists.
 

@@ -12,8 +12,9 @@ from typing import Any
 import keras_tuner
 import tensorflow as tf
 import tensorflow_transform as tft
-from tfx import v1 as tfx
+from tfx import components as tfx_components
 from tfx.components.trainer import executor
+from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
@@ -55,7 +56,7 @@ _BASE_VERSION = "base_version"
 """The key of `custom_config` with the version of the model that training may go on from."""
 
 
-def run_fn(fn_args: tfx.components.FnArgs) -> None:
+def run_fn(fn_args: FnArgs) -> None:
     """Trains the configured model and exports it; TFX calls it.
 
     `fn_args.custom_config` holds JSON texts: `spec`, `family` and `settings` of the model, `train`,
@@ -95,7 +96,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
 
 
 def warm_start(
-    fn_args: tfx.components.FnArgs, job: job_lib.TrainingJob, output: tft.TFTransformOutput
+    fn_args: FnArgs, job: job_lib.TrainingJob, output: tft.TFTransformOutput
 ) -> FromModel:
     """Returns what the training may go on from: the latest blessed model, if there is one."""
     version = fn_args.custom_config.get(_BASE_VERSION, baseline.NONE)
@@ -110,9 +111,7 @@ def warm_start(
     return FromModel(job, vocabularies, kept, version)
 
 
-def training_job(
-    fn_args: tfx.components.FnArgs, output: tft.TFTransformOutput
-) -> job_lib.TrainingJob:
+def training_job(fn_args: FnArgs, output: tft.TFTransformOutput) -> job_lib.TrainingJob:
     """Returns the training that TFX's arguments describe."""
     config = fn_args.custom_config
     spec = plain.from_json(FeatureSpec, config["spec"])
@@ -134,7 +133,7 @@ def training_job(
     return settings.apply(job, tuned(fn_args))
 
 
-def tuned(fn_args: tfx.components.FnArgs) -> dict[str, Any]:
+def tuned(fn_args: FnArgs) -> dict[str, Any]:
     """Returns the best values of the search before this training, by path; none without one."""
     if not fn_args.hyperparameters:
         return {}
@@ -180,7 +179,7 @@ def _files(patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern)))
 
 
-def _fingerprint(fn_args: tfx.components.FnArgs) -> str:
+def _fingerprint(fn_args: FnArgs) -> str:
     """Names the state of one training: the same inputs and settings, the same name."""
     inputs = [fn_args.transform_output, fn_args.train_files, fn_args.eval_files]
     # What was begun goes on, whatever was published meanwhile.
@@ -212,7 +211,7 @@ class Executor(executor.GenericExecutor):
             model.set_string_custom_property(WARM_START, summary[WARM_START])
 
 
-class Trainer(tfx.components.Trainer):
+class Trainer(tfx_components.Trainer):
     """TFX's Trainer, run by the executor above."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)

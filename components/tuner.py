@@ -8,8 +8,10 @@ import json
 from typing import Any
 
 import tensorflow_transform as tft
-from tfx import v1 as tfx
+from tfx import components as tfx_components
+from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner import executor
+from tfx.components.tuner.component import TunerFnResult
 from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
@@ -28,7 +30,7 @@ CHOSEN = "chosen"
 """The property of the results with the best values in words."""
 
 
-def tuner_fn(fn_args: tfx.components.FnArgs) -> tfx.components.TunerFnResult:
+def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """Prepares the search; TFX calls it.
 
     `fn_args.custom_config` holds what the Trainer's does, and `tuner`, a `TunerConfig` as JSON.
@@ -40,7 +42,7 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> tfx.components.TunerFnResult:
     space = plain.to_json(dataclasses.replace(config, trials=0))
     fn_args.custom_config = {**fn_args.custom_config, "tuner": space}  # names the search's folder
     job = trainer.training_job(fn_args, tft.TFTransformOutput(fn_args.transform_output))
-    return tfx.components.TunerFnResult(Search(job, config, folder=storage.at(job.state_dir)), {})
+    return TunerFnResult(Search(job, config, folder=storage.at(job.state_dir)), {})
 
 
 class Executor(executor.Executor):
@@ -67,7 +69,7 @@ class Executor(executor.Executor):
         )
 
 
-class Tuner(tfx.components.Tuner):
+class Tuner(tfx_components.Tuner):
     """TFX's Tuner, run by the executor above."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)

@@ -6,10 +6,12 @@ import json
 import os
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx import v1 as tfx
+from tfx import types
 from tfx.dsl.components.base import base_beam_component
 from tfx.dsl.components.base import base_node
+from tfx.orchestration import data_types
 from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2
 
 from components import evaluator
@@ -38,14 +40,14 @@ PARAMETERS = {
 """What each parameter of a run means."""
 
 
-def create_pipeline(config: Config, why: str = "") -> tfx.dsl.Pipeline:
+def create_pipeline(config: Config, why: str = "") -> Pipeline:
     """Builds the pipeline of a configuration.
 
     Args:
       config: The configuration.
       why: Why its spans are trained on, in a sentence.
     """
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=config.pipeline.name,
         pipeline_root=os.path.join(config.pipeline.folder, "artifacts"),
         components=create_nodes(config, why),
@@ -60,12 +62,12 @@ def _metadata_store(config: Config) -> metadata_store_pb2.ConnectionConfig | Non
     return metadata.sqlite_metadata_connection_config(metadata_path(config))
 
 
-def parameters(config: Config) -> list[tfx.dsl.experimental.RuntimeParameter]:
+def parameters(config: Config) -> list[data_types.RuntimeParameter]:
     """Returns what a run on a cluster may be told; a local run reads the configuration alone."""
     if not config.pipeline.engine.remote or not config.examples.has_spans:
         return []
     default = config.examples.span
-    return [tfx.dsl.experimental.RuntimeParameter(SPAN, ptype=str, default=default)]
+    return [data_types.RuntimeParameter(SPAN, ptype=str, default=default)]
 
 
 def metadata_path(config: Config) -> str:
@@ -123,7 +125,7 @@ def _modelling(config: Config, before: dict[str, base_node.BaseNode]) -> list[ba
 
 
 def _checks(
-    config: Config, examples: tfx.types.BaseChannel, model: tfx.types.BaseChannel
+    config: Config, examples: types.BaseChannel, model: types.BaseChannel
 ) -> base_node.BaseNode:
     return ServingChecks(
         model=model,
@@ -135,7 +137,7 @@ def _checks(
     )
 
 
-def _trees(config: Config, examples: tfx.types.BaseChannel) -> list[base_node.BaseNode]:
+def _trees(config: Config, examples: types.BaseChannel) -> list[base_node.BaseNode]:
     if LIGHTGBM not in config.evaluation.yardsticks:
         return []
     node = lambdamart.LambdaMart(
@@ -151,7 +153,7 @@ def _trees(config: Config, examples: tfx.types.BaseChannel) -> list[base_node.Ba
 def _pusher(
     config: Config,
     before: dict[str, base_node.BaseNode],
-    model: tfx.types.BaseChannel,
+    model: types.BaseChannel,
     evaluator_node: base_node.BaseNode,
     checks: base_node.BaseNode,
 ) -> base_node.BaseNode:
@@ -173,9 +175,9 @@ def _pusher(
 
 def _gate(
     config: Config,
-    examples: tfx.types.BaseChannel,
-    schema: tfx.types.BaseChannel,
-    model: tfx.types.BaseChannel,
+    examples: types.BaseChannel,
+    schema: types.BaseChannel,
+    model: types.BaseChannel,
     trees: list[base_node.BaseNode],
 ) -> tuple[base_node.BaseNode, base_node.BaseNode]:
     blessed = served.latest(config)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tfx import v1 as tfx
+from tfx import components as tfx_components
+from tfx import types
 from tfx.dsl.components.base import base_node
+from tfx.orchestration import data_types
 from tfx.proto import transform_pb2
 
 from components import statistics
@@ -21,7 +23,7 @@ from pipeline.own_code import path_of
 
 
 def nodes(
-    config: Config, why: str, span: tfx.dsl.experimental.RuntimeParameter | None
+    config: Config, why: str, span: data_types.RuntimeParameter | None
 ) -> list[base_node.BaseNode]:
     """Builds the nodes in the order they run.
 
@@ -40,7 +42,7 @@ def nodes(
         elsewhere=config.pipeline.engine.remote,
     )
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(
+    statistics_gen = tfx_components.StatisticsGen(
         examples=examples,
         stats_options=statistics.options(config.features),
         exclude_splits=[CATALOGUE] if config.examples.has_catalogue else None,
@@ -55,9 +57,9 @@ def nodes(
 
 def _validator(
     config: Config,
-    examples: tfx.types.BaseChannel,
-    statistics: tfx.types.BaseChannel,
-    schema: tfx.types.BaseChannel,
+    examples: types.BaseChannel,
+    statistics: types.BaseChannel,
+    schema: types.BaseChannel,
 ) -> base_node.BaseNode:
     compared = served.compared(config)
     return ExampleValidator(
@@ -69,9 +71,9 @@ def _validator(
 
 
 def _transform(
-    config: Config, examples: tfx.types.BaseChannel, schema: tfx.types.BaseChannel
+    config: Config, examples: types.BaseChannel, schema: types.BaseChannel
 ) -> base_node.BaseNode:
-    return tfx.components.Transform(
+    return tfx_components.Transform(
         examples=examples,
         schema=schema,
         preprocessing_fn=path_of(transform.preprocessing_fn),

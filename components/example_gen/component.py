@@ -7,10 +7,10 @@ import os
 
 from google.protobuf import any_pb2
 from google.protobuf import wrappers_pb2
-from tfx import v1 as tfx
 from tfx.components.example_gen import component
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.io import fileio
+from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2
 
 from components.example_gen import executor
@@ -48,7 +48,7 @@ class RankingExampleGen(component.FileBasedExampleGen):
         *,
         code: str,
         why: str = "",
-        span: tfx.dsl.experimental.RuntimeParameter | None = None,
+        span: data_types.RuntimeParameter | None = None,
         elsewhere: bool = False,
     ) -> None:
         job = executor.Job(config, spec, code, why=why)

@@ -1,6 +1,7 @@
 """The node that writes the report of a run: one HTML file, which engines show as what it is."""
 
-from tfx import v1 as tfx
+from tfx.dsl.component.experimental import annotations
+from tfx.dsl.component.experimental import decorators
 from tfx.types import standard_artifacts
 from tfx.types import value_artifact
 
@@ -27,21 +28,21 @@ class Html(value_artifact.ValueArtifact):
         return serialized_value.decode("utf-8")
 
 
-@tfx.dsl.components.component
+@decorators.component
 def RunReport(  # noqa: N802  TFX names components like classes
-    report: tfx.dsl.components.OutputArtifact[Html],
-    examples: tfx.dsl.components.InputArtifact[standard_artifacts.Examples],
-    statistics: tfx.dsl.components.InputArtifact[standard_artifacts.ExampleStatistics],
-    anomalies: tfx.dsl.components.InputArtifact[standard_artifacts.ExampleAnomalies],
-    model: tfx.dsl.components.InputArtifact[standard_artifacts.Model],
-    model_run: tfx.dsl.components.InputArtifact[standard_artifacts.ModelRun],
-    baseline_model: tfx.dsl.components.InputArtifact[standard_artifacts.Model],
-    evaluation: tfx.dsl.components.InputArtifact[standard_artifacts.ModelEvaluation],
-    blessing: tfx.dsl.components.InputArtifact[standard_artifacts.ModelBlessing],
-    checks: tfx.dsl.components.InputArtifact[standard_artifacts.InfraBlessing],
-    pushed_model: tfx.dsl.components.InputArtifact[standard_artifacts.PushedModel],
-    settings: tfx.dsl.components.Parameter[str],
-    code: tfx.dsl.components.Parameter[str],
+    report: annotations.OutputArtifact[Html],
+    examples: annotations.InputArtifact[standard_artifacts.Examples],
+    statistics: annotations.InputArtifact[standard_artifacts.ExampleStatistics],
+    anomalies: annotations.InputArtifact[standard_artifacts.ExampleAnomalies],
+    model: annotations.InputArtifact[standard_artifacts.Model],
+    model_run: annotations.InputArtifact[standard_artifacts.ModelRun],
+    baseline_model: annotations.InputArtifact[standard_artifacts.Model],
+    evaluation: annotations.InputArtifact[standard_artifacts.ModelEvaluation],
+    blessing: annotations.InputArtifact[standard_artifacts.ModelBlessing],
+    checks: annotations.InputArtifact[standard_artifacts.InfraBlessing],
+    pushed_model: annotations.InputArtifact[standard_artifacts.PushedModel],
+    settings: annotations.Parameter[str],
+    code: annotations.Parameter[str],
 ) -> None:
     """Writes the page of a run, whether its model was published or not.
 

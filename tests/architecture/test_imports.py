@@ -62,11 +62,13 @@ LAYERS = (
     ("pipeline.commands",),
     ("pipeline_runner",),
 )
+SLOW = "tfx.v1"
+"""It loads the clients of Google's cloud, which takes as long as all else that a node loads."""
 FORBIDDEN = {
     "data": ("tfx", "apache_beam", "kfp", "tensorflow_model_analysis", "keras"),
     "models": ("tfx", "apache_beam", "kfp", "tensorflow_model_analysis", "keras"),
-    "components": ("kfp", "keras"),
-    "pipeline": ("keras",),
+    "components": ("kfp", "keras", SLOW),
+    "pipeline": ("keras", SLOW),
     "pipeline_runner": ("keras",),
 }
 HEAVY = ("tensorflow", "tfx", "apache_beam", "kfp")

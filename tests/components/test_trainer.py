@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx import v1 as tfx
 from tfx.components.trainer import executor
+from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
@@ -35,8 +35,8 @@ from tests.samples import stored
 TRAIN = TrainConfig(epochs=3, batch_size=4, metric="mrr", list_size=5)
 
 
-def arguments(transformed: Transformed, folder: Path, **config: Any) -> tfx.components.FnArgs:
-    return tfx.components.FnArgs(
+def arguments(transformed: Transformed, folder: Path, **config: Any) -> FnArgs:
+    return FnArgs(
         train_files=[transformed.examples],
         eval_files=[f"{Path(transformed.examples).parent}/trans*.gz"],
         transform_output=str(transformed.folder),

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras_tuner
 import pytest
-from tfx import v1 as tfx
+from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.types import artifact_utils
 from tfx.types import standard_artifacts as types
 from tfx.types import standard_component_specs as names
@@ -57,8 +57,8 @@ def custom_config(root: Path, search: TunerConfig = SEARCH, **config: Any) -> di
     }
 
 
-def arguments(transformed: Transformed, root: Path, **config: Any) -> tfx.components.FnArgs:
-    return tfx.components.FnArgs(
+def arguments(transformed: Transformed, root: Path, **config: Any) -> FnArgs:
+    return FnArgs(
         train_files=[transformed.examples],
         eval_files=[transformed.examples],
         transform_graph_path=str(transformed.folder),
