@@ -34,6 +34,7 @@ def ServingChecks(  # noqa: N802  TFX names components like classes
     split: annotations.Parameter[str],
     settings: annotations.Parameter[str],
     requests: annotations.Parameter[str],
+    logged_files: annotations.Parameter[str],
     code: annotations.Parameter[str],
 ) -> None:
     """Checks a model, and blesses it if nothing is wrong.
@@ -45,9 +46,10 @@ def ServingChecks(  # noqa: N802  TFX names components like classes
       split: The split whose first lists are taken.
       settings: A `models.checks.ChecksConfig` as JSON.
       requests: A pattern of files with logged requests; empty: none are asked.
+      logged_files: What tells these files from others, for the cache.
       code: A hash of the code, for the cache.
     """
-    del code
+    del code, logged_files
     config = plain.from_json(checks.ChecksConfig, settings)
     files = sorted(fileio.glob(f"{artifact_utils.get_split_uri([examples], split)}/*"))
     lists = itertools.islice(dataset.read(files).as_numpy_iterator(), config.lists)

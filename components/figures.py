@@ -164,16 +164,20 @@ def _frequencies(column: _Column) -> dict[str, float]:
 
 
 def _unseen(now: _Column, before: _Column) -> float:
-    """Returns the share of values that were not listed, and would have been.
+    """Returns the share of values that were not there before, as far as that can be told.
 
-    Where the list was cut, values about as rare as the last ones on it come and go by chance.
+    Where the list of those before was cut, values about as rare as the last ones on it come and go
+    by chance. Where that of now was, values that are not on it are at most as frequent as its last.
     """
-    earlier, number = _frequencies(before), max(_number(now), 1)
-    least = 0.0
+    listed, number = _frequencies(now), max(_number(now), 1)
+    earlier = _frequencies(before)
     if len(earlier) == LISTED:
         least = 2 * min(earlier.values()) / _number(before) * number
-    new = (n for value, n in _frequencies(now).items() if value not in earlier and n > least)
-    return sum(new) / number
+        return sum(n for value, n in listed.items() if value not in earlier and n > least) / number
+    known = sum(n for value, n in listed.items() if value in earlier)
+    if len(listed) == LISTED:
+        known += len(earlier.keys() - listed.keys()) * min(listed.values())
+    return max(1 - known / number, 0.0)
 
 
 def _is_seen(feature: Feature) -> bool:

@@ -83,6 +83,8 @@ def judge(config: EvaluationConfig, slices: Sequence[Slice], *, without: str) ->
                 continue
             if part.counts[name] < config.min_lists:
                 notes.append(f"{_where(name, part)}: {_few(config, name, part)}: not judged")
+            elif _is_undefined(name, part.differences[BASELINE][name]):
+                notes.append(f"{_where(name, part)}: too few labels of one kind: not judged")
             else:
                 findings.append(_against(name, part, BASELINE, threshold.slice_max_loss))
     reasons = tuple(finding.text for finding in findings if not finding.holds)
@@ -149,6 +151,12 @@ def _against(
         f" {difference.high:+.4f}) from {than}, expected {limit} for sure"
     )
     return _Finding(held, text if held else text + _needed(name, found, gain, max_loss))
+
+
+def _is_undefined(name: str, difference: Difference) -> bool:
+    """Returns whether labels leave a metric undefined, as an AUC is without clicks."""
+    finite = math.isfinite(difference.low) and math.isfinite(difference.high)
+    return parse_metric(name).over_documents and not finite
 
 
 def _gain(name: str, difference: Difference) -> Difference:

@@ -22,15 +22,22 @@ from data.requests import read_requests
 
 
 def files(pattern: str, *, required: bool) -> list[str]:
-    """Returns the files that fit a pattern, the last one by name first.
+    """Returns the files that fit a pattern, the last one by name first, but for empty ones.
 
     Raises:
       InputError: There must be one, and is none.
     """
-    found = sorted(tf.io.gfile.glob(pattern), reverse=True)
+    found = sorted(filter(_has_content, tf.io.gfile.glob(pattern)), reverse=True)
     if required and not found:
         raise InputError(f"drift.requests: no file matches '{pattern}'")
     return found
+
+
+def _has_content(path: str) -> bool:
+    try:
+        return bool(tf.io.gfile.stat(path).length)
+    except tf.errors.NotFoundError:  # by now
+        return False
 
 
 def read(paths: Sequence[str], spec: FeatureSpec, most: int) -> Lists:

@@ -17,8 +17,10 @@ import numpy as np
 from data import hashing
 from data.errors import InputError
 from data.features import DType
+from data.features import Feature
 from data.features import FeatureSpec
 from data.features import Scope
+from data.features import Transform
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
     {
@@ -39,7 +41,7 @@ MOST_TREES, PATIENCE = 1000, 50
 """Boosting stops where that many further trees do not help on the validation split."""
 CATEGORIES = 1024
 """What the values of a categorical column are hashed to."""
-_HIGHEST_GRADE = 30  # LightGBM's gains end there
+_HIGHEST_GRADE, _LONGEST = 30, 10_000  # LightGBM's gains end there, and it ranks no longer lists
 _SALT = b"trees:"
 
 
@@ -68,8 +70,14 @@ def train(spec: FeatureSpec, training: Part, validation: Part) -> str:
       validation: What tells when to stop.
 
     Raises:
-      InputError: A label is no grade that LightGBM knows.
+      InputError: A label is no grade that LightGBM knows, a list is too long for it, or there is
+        no column that it can see.
     """
+    longest = max(part.sizes.max(initial=0) for part in (training, validation))
+    if longest > _LONGEST:
+        raise InputError(
+            f"yardsticks: lightgbm ranks lists of at most {_LONGEST:,} documents, found {longest:,}"
+        )
     import lightgbm  # it needs libgomp, which nothing else here does
 
     parts = [
@@ -99,26 +107,36 @@ def matrix(spec: FeatureSpec, columns: Mapping[str, np.ndarray], sizes: np.ndarr
       spec: The features.
       columns: As in `Part`.
       sizes: `[n_lists]`.
+
+    Raises:
+      InputError: There is no column that they can see.
     """
     found = []
     for feature in spec.features:
         values = np.asarray(columns[feature.name]).reshape(-1, feature.width)
-        if feature.categorical and feature.width > 1:
+        if _is_category(feature) and feature.width > 1:
             continue
-        if feature.categorical:
+        if _is_category(feature):
             values = _codes(values, text=feature.dtype is DType.STRING)
         values = values.astype(np.float32)
         found.append(np.repeat(values, sizes, axis=0) if feature.scope is Scope.CONTEXT else values)
+    if not found:
+        raise InputError("yardsticks: lightgbm needs a number or a single category to learn from")
     return np.concatenate(found, axis=1)
+
+
+def _is_category(feature: Feature) -> bool:
+    """Returns whether raw values are categories; those that the model puts into buckets are not."""
+    return feature.categorical and feature.transform[-1] is not Transform.BUCKETIZE
 
 
 def _categorical(spec: FeatureSpec) -> list[int]:
     """Returns which columns of the matrix are categories."""
     kinds = [
-        feature.categorical
+        _is_category(feature)
         for feature in spec.features
         for _ in range(feature.width)
-        if not (feature.categorical and feature.width > 1)
+        if not (_is_category(feature) and feature.width > 1)
     ]
     return np.flatnonzero(kinds).tolist()
 

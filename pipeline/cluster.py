@@ -13,7 +13,9 @@ from pipeline.workloads import WorkersConfig
 
 TRAINER, TUNER = "Trainer", "Tuner"
 WARM_START_MODEL = "WarmStartModel"
+LAMBDA_MART = "LambdaMart"
 VALIDATOR = "ExampleValidator"
+SERVING_CHECKS = "ServingChecks"
 TRAINING = (TUNER, TRAINER)
 NODES = (
     "RankingExampleGen",
@@ -24,9 +26,10 @@ NODES = (
     TUNER,
     WARM_START_MODEL,
     TRAINER,
+    LAMBDA_MART,
     "LatestBlessedModel",
     "Evaluator",
-    "ServingChecks",
+    SERVING_CHECKS,
     "Pusher",
     "RunReport",
 )

@@ -23,11 +23,12 @@ from pipeline.config import Engine
 def run(options: argparse.Namespace) -> int:
     """Runs the pipeline on its engine."""
     config = tuned(decode.load(vars(options).get("config")), vars(options).get("tune"))
-    config = spanned(config, vars(options).get("span"))
+    spans = vars(options).get("span")
+    deployment.spanned(config, spans)  # refuses what is none
     print(f"{describe(config)}; loading TFX ...", flush=True)
     from pipeline import runners  # takes some 20 s; the configuration is known to be sound
 
-    return runners.run(config, verbose=vars(options).get("verbose", False))
+    return runners.run(config, spans=spans, verbose=vars(options).get("verbose", False))
 
 
 def tuned(config: Config, trials: int | None) -> Config:
@@ -39,17 +40,6 @@ def tuned(config: Config, trials: int | None) -> Config:
         return dataclasses.replace(config, tuner=tuner)
     except InputError as error:
         raise InputError(f"--tune {trials}: {error}") from None
-
-
-def spanned(config: Config, spans: str | None) -> Config:
-    """Returns the configuration with other spans; None leaves it as it is."""
-    if spans is None:
-        return config
-    try:
-        examples = dataclasses.replace(config.examples, span=spans)
-    except InputError as error:
-        raise InputError(f"--span {spans}: {error}") from None
-    return dataclasses.replace(config, examples=examples)
 
 
 def plan(options: argparse.Namespace) -> None:
@@ -72,7 +62,7 @@ def watch(options: argparse.Namespace) -> int:
     from pipeline import watching  # takes some 20 s
 
     if not options.units:
-        return watching.watch(config, name, every=every, once=options.once)
+        return watching.watch(name, every=every, once=options.once)
     folder = Path(options.units)
     with files.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)

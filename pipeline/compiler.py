@@ -22,6 +22,7 @@ from components.report.component import TITLE
 from components.report.component import Html
 from pipeline import dag
 from pipeline import platform
+from pipeline.cluster import SERVING_CHECKS
 from pipeline.cluster import VALIDATOR
 from pipeline.cluster import WARM_START_MODEL
 from pipeline.cluster import ClusterConfig
@@ -31,8 +32,7 @@ from pipeline.config import Engine
 COMMAND = ("python", "-m", entrypoint.__name__)
 
 FRESH = ("RankingExampleGen", "LatestBlessedModel", WARM_START_MODEL)
-"""Nodes whose result an engine must not take from its cache: it does not see what they read. The
-validator is one where it compares examples with those of the served model."""
+"""Nodes whose result an engine must not take from its cache: it does not see what they read."""
 
 
 def render(config: Config) -> str:
@@ -78,11 +78,18 @@ def specification(config: Config) -> dict[str, Any]:
         container.pop("lifecycle", None)  # the driver; our command runs it
         container.update(_container(config.cluster, config.pipeline.engine, name))
         task.update(_task(config.cluster, name))
-        if name in FRESH or (name == VALIDATOR and config.drift):
+        if name in _fresh(config):
             task["cachingOptions"] = {}
     for component in spec["components"].values():
         _show_pages(component)
     return spec
+
+
+def _fresh(config: Config) -> tuple[str, ...]:
+    """Returns `FRESH` and what reads the served model's data or logged requests."""
+    if config.drift is None:
+        return FRESH
+    return (*FRESH, VALIDATOR, *([SERVING_CHECKS] if config.drift.requests else []))
 
 
 def _show_pages(component: dict[str, Any]) -> None:

@@ -133,6 +133,7 @@ def _checks(
         split=config.examples.evaluation_split,
         settings=plain.to_json(config.serving.checks),
         requests=config.drift.requests if config.drift else "",
+        logged_files=" ".join(served.requests(config)),
         code=code_fingerprint(),
     )
 

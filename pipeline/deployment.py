@@ -16,7 +16,6 @@ from pipeline.cluster import TRAINER
 from pipeline.cluster import TUNER
 from pipeline.config import Config
 from pipeline.config import Engine
-from pipeline.config import PushConfig
 from pipeline.machines import NodeConfig
 from pipeline.machines import Tpu
 
@@ -54,7 +53,7 @@ def deployed(config: Config, engine: Engine) -> Config:
         pipeline=dataclasses.replace(pipeline, name=name, root=root),
         examples=dataclasses.replace(config.examples, base=data),
         train=_on_machine(config.train, cluster.node(TRAINER)),
-        push=PushConfig(models),
+        push=dataclasses.replace(config.push, base=models),
     )
 
 
@@ -63,6 +62,17 @@ def told(config: Config, *, image: str | None, root: str | None) -> Config:
     cluster = config.cluster
     cluster = dataclasses.replace(cluster, image=image or cluster.image, root=root or cluster.root)
     return dataclasses.replace(config, cluster=cluster)
+
+
+def spanned(config: Config, spans: str | None) -> Config:
+    """Returns the configuration with the spans of the command line; None leaves it as it is."""
+    if spans is None:
+        return config
+    try:
+        examples = dataclasses.replace(config.examples, span=spans)
+    except InputError as error:
+        raise InputError(f"--span {spans}: {error}") from None
+    return dataclasses.replace(config, examples=examples)
 
 
 def kubernetes_name(name: str) -> str:

@@ -27,12 +27,18 @@ from pipeline.spans import exactly
 from pipeline.tables import table
 
 
-def run(config: Config) -> int:
-    """Compiles, uploads, starts and follows a pipeline; returns the exit status."""
+def run(config: Config, spans: str | None = None) -> int:
+    """Compiles, uploads, starts and follows a pipeline; returns the exit status.
+
+    Args:
+      config: The configuration.
+      spans: What the run trains on; None: as the configuration plans it.
+    """
     config = deployed(config)
     server = _server("", config)
-    run_id = _start(server, config, _uploaded(server, config), {})
-    return following.watch(server, run_id)
+    given = {} if spans is None else {SPAN: spans}
+    run_id = _start(server, config, _uploaded(server, config), given)
+    return following.watch(server, run_id) if run_id else 0
 
 
 def deployed(config: Config) -> Config:
@@ -61,13 +67,8 @@ def start(options: argparse.Namespace) -> int:
     config, given, limit = _config(options), _parameters(options), _limit(options)
     server = _server(options.host, config)
     chosen = submission.version(server, config.pipeline.name, options.version)
-    if config.examples.spans and SPAN not in given:
-        plan = _planned(server, config)
-        if plan.decision is not Decision.TRAIN:
-            return 0
-        given[SPAN] = exactly(plan.spans)
     run_id = _start(server, config, chosen, given)
-    return following.watch(server, run_id, limit=limit) if options.follow else 0
+    return following.watch(server, run_id, limit=limit) if run_id and options.follow else 0
 
 
 def _planned(server: Server, config: Config) -> Plan:
@@ -192,6 +193,16 @@ def _uploaded(server: Server, config: Config) -> submission.Version:
 def _start(
     server: Server, config: Config, chosen: submission.Version, given: Mapping[str, str]
 ) -> str:
+    """Starts a run; returns its id, or nothing where the spans call for no run."""
+    if config.examples.spans and SPAN in given:
+        from pipeline import remote_plans  # loads TFX
+
+        given = {**given, SPAN: remote_plans.exact(config, given[SPAN])}
+    elif config.examples.spans:
+        plan = _planned(server, config)
+        if plan.decision is not Decision.TRAIN:
+            return ""
+        given = {**given, SPAN: exactly(plan.spans) or config.examples.span}
     run_id = submission.start(server, config, chosen, given)
     print(f"started run {run_id} of version {chosen.name}: {server.run_url(run_id)}", flush=True)
     return run_id

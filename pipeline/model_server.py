@@ -36,6 +36,11 @@ def render(config: Config) -> list[Plain]:
       InputError: The models are not where pods can read them.
     """
     if config.cluster.serving.kind is Server.KSERVE:
+        if config.push.canary:
+            raise InputError(
+                "cluster.serving.kind: 'kserve' serves no canary; push.canary needs"
+                f" '{Server.TENSORFLOW_SERVING.value}'"
+            )
         return [_inference_service(config)]
     watched = ("", CANARY) if config.push.canary else ("",)
     return [make(config, which) for which in watched for make in (_deployment, _service)]
@@ -47,10 +52,12 @@ def models(config: Config) -> tuple[str, Volume | None]:
     Raises:
       InputError: It is on neither.
     """
-    if config.train.distribution.strategy in CLUSTER:
-        folder, node = training_job.folder(config, "push.base", config.push.base), "Trainer"
-    else:
+    if config.train.distribution.strategy not in CLUSTER:
         folder, node = deployed(config, Engine.KUBEFLOW).push.base, "Pusher"
+    elif "://" in config.push.base:
+        folder, node = config.push.base, "Trainer"
+    else:
+        folder, node = training_job.folder(config, "push.base", config.push.base), "Trainer"
     volume = volume_of(folder, config.cluster.node(node).volumes)
     if volume is None and "://" not in folder:
         raise InputError(

@@ -66,6 +66,9 @@ def plan(config: SpansConfig, known: Known) -> Plan:
     if not spans:
         return Plan(Decision.NOTHING, (), "no span is there yet")
     start = min(spans) if config.start is None else config.start
+    if start > due:
+        first, last_due = spell([start], days=known.days), spell([due], days=known.days)
+        return Plan(Decision.NOTHING, (), f"the first span, {first}, is not due; {last_due} is")
     last = max((span for span in known.trained if span >= start), default=start - 1)
     awaited = next(_awaited(config, last, known), None)
     end = due if awaited is None else awaited - 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from components.example_gen import portions
 from data.errors import InputError
 from pipeline import following
 from pipeline import planning
@@ -15,6 +17,7 @@ from pipeline.examples import SPAN
 from pipeline.plans import Decision
 from pipeline.plans import Plan
 from pipeline.spans import asked
+from pipeline.spans import exactly
 
 
 def planned(server: Server, config: Config) -> Plan:
@@ -35,6 +38,16 @@ def planned(server: Server, config: Config) -> Plan:
             for span in _told(run):
                 found[span.span] = max(span.version, found.get(span.span, 0))
     return planning.planned(config, found)
+
+
+def exact(config: Config, spans: str) -> str:
+    """Returns spans with the versions they have by now, for later plans to know them by.
+
+    Raises:
+      InputError: One of them is not there.
+    """
+    examples = dataclasses.replace(config.examples, span=spans)
+    return exactly(portions.chosen(examples))
 
 
 def _runs(server: Server, config: Config) -> Iterator[Any]:

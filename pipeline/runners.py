@@ -17,6 +17,7 @@ from data import storage
 from data import synthetic_files
 from data.errors import InputError
 from pipeline import dag
+from pipeline import deployment
 from pipeline import lineage
 from pipeline import planning
 from pipeline import progress
@@ -29,8 +30,13 @@ from pipeline.plans import Decision
 DONE, NOT_BLESSED = 0, 3
 
 
-def run(config: Config, *, verbose: bool = False) -> int:
+def run(config: Config, *, spans: str | None = None, verbose: bool = False) -> int:
     """Runs the pipeline from its logs to a published model, and prints how it went.
+
+    Args:
+      config: The configuration.
+      spans: What to train on in the place of what it says; None: as it says.
+      verbose: Whether the logs of TFX go to the terminal too.
 
     Returns:
       The exit status. 0: done, also where the run was only registered; 1: it failed on a cluster;
@@ -39,10 +45,11 @@ def run(config: Config, *, verbose: bool = False) -> int:
     Raises:
       InputError: The input or a folder does not allow it.
     """
-    return RUNNERS[config.pipeline.engine](config, verbose)
+    return RUNNERS[config.pipeline.engine](config, spans, verbose)
 
 
-def _run_locally(config: Config, verbose: bool) -> int:
+def _run_locally(config: Config, spans: str | None, verbose: bool) -> int:
+    config = deployment.spanned(config, spans)
     make_folders(config)
     log_file = Path(config.pipeline.root) / "run.log"
     with alone(config):
@@ -69,7 +76,7 @@ def _run_locally(config: Config, verbose: bool) -> int:
         return DONE if report.blessed(config) else NOT_BLESSED
 
 
-def _run_on_kubeflow(config: Config, verbose: bool) -> int:
+def _run_on_kubeflow(config: Config, spans: str | None, verbose: bool) -> int:
     del verbose  # the logs of nodes are the cluster's
     if hasattr(local_dag_runner.LocalDagRunner.run, "__wrapped__"):  # as tfx registers pipelines
         raise InputError(
@@ -78,10 +85,10 @@ def _run_on_kubeflow(config: Config, verbose: bool) -> int:
         )
     from pipeline import kubeflow  # loads its client
 
-    return kubeflow.run(config)
+    return kubeflow.run(config, spans)
 
 
-RUNNERS: Mapping[Engine, Callable[[Config, bool], int]] = {
+RUNNERS: Mapping[Engine, Callable[[Config, str | None, bool], int]] = {
     Engine.LOCAL: _run_locally,
     Engine.KUBEFLOW: _run_on_kubeflow,
     Engine.VERTEX: _run_on_kubeflow,  # refuses, and says what to do

@@ -23,8 +23,11 @@ def _seen(config: Config) -> str:
     return "" if config.pipeline.engine.remote else baseline.seen(config.push.folder)
 
 
-def _requests(pattern: str) -> tuple[str, ...]:
-    paths = logged.files(pattern, required=False) if pattern else ()
+def requests(config: Config) -> tuple[str, ...]:
+    """Returns what tells the logged requests from others; nothing of those of a cluster."""
+    if config.drift is None or not config.drift.requests or config.pipeline.engine.remote:
+        return ()
+    paths = logged.files(config.drift.requests, required=False)
     return tuple(storage.fingerprint(storage.at(path)) for path in paths)
 
 
@@ -37,7 +40,7 @@ def compared(config: Config) -> str | None:
         config.features,
         base=config.push.folder,
         newest=_seen(config),
-        files=_requests(config.drift.requests) if not config.pipeline.engine.remote else (),
+        files=requests(config),
         code=code_fingerprint(),
     )
     return plain.to_json(job)

@@ -80,7 +80,7 @@ def _typed(name: str, value: str, kind: str) -> Any:
 
 
 def upload(server: Server, name: str, text: str) -> Version:
-    """Uploads a compiled pipeline; one that is there with the same content is returned as it is.
+    """Uploads a compiled pipeline; the newest version is returned if it has the same content.
 
     Args:
       server: Where to.
@@ -89,9 +89,9 @@ def upload(server: Server, name: str, text: str) -> Version:
     """
     digest = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
     pipeline_id = find(server, name) or _create(server, name)
-    same = _versions(server, pipeline_id, filter=_where("IS_SUBSTRING", digest))
-    if found := next(same, None):
-        return found
+    newest = next(_versions(server, pipeline_id), None)
+    if newest and newest.name.endswith(digest):
+        return newest
     now = datetime.datetime.now(datetime.timezone.utc)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"

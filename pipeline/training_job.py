@@ -75,7 +75,7 @@ def folder(config: Config, what: str, name: str) -> str:
             f" {config.train.distribution.strategy.value} they share pipeline.root"
         )
     found = posixpath.normpath(posixpath.join(volumes[0].mount, name))
-    if volume_of(found, volumes) is None:
+    if "://" in name or volume_of(found, volumes) is None:
         raise InputError(
             f"{what}: expected a folder on a volume of {TRAINER}"
             f" ({', '.join(volume.mount for volume in volumes)}), found '{name}'"
@@ -84,7 +84,7 @@ def folder(config: Config, what: str, name: str) -> str:
 
 
 def _check(config: Config) -> None:
-    machine, base = _machine(config), config.examples.base
+    machine = _machine(config)
     if not machine.image:
         raise InputError("cluster.image must name the image of the pods")
     if machine.tpu:
@@ -96,9 +96,9 @@ def _check(config: Config) -> None:
             f" '{config.pipeline.engine.value}'"
         )
     folder(config, "pipeline.root", config.pipeline.root)
-    folder(config, "push.base", config.push.base)
-    if "://" not in base:
-        folder(config, "examples.base", base)
+    for what, place in (("push.base", config.push.base), ("examples.base", config.examples.base)):
+        if "://" not in place:
+            folder(config, what, place)
 
 
 def _machine(config: Config) -> NodeConfig:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from data.errors import InputError
+from pipeline import decode
 from pipeline import planning
 from pipeline.config import Config
 from pipeline.config import Engine
@@ -23,15 +24,14 @@ LONGEST = 3600.0
 TOP = Path(__file__).resolve().parents[1]
 
 
-def watch(config: Config, name: str, *, every: float, once: bool) -> int:
+def watch(name: str, *, every: float, once: bool) -> int:
     """Runs the pipeline whenever its plan says so; a run looks at the plan again when it begins.
 
     It may be killed at any point. What a run has done by then, the next one finds in ML Metadata
     and goes on from there, and no model is ever served that is not whole.
 
     Args:
-      config: The configuration.
-      name: The file that it comes from.
+      name: The file of the configuration, which is read again at each look.
       every: The seconds between two looks at the logs; after runs that fail it grows.
       once: Whether to end as soon as there is nothing to do, or a run fails.
 
@@ -41,10 +41,11 @@ def watch(config: Config, name: str, *, every: float, once: bool) -> int:
     Raises:
       InputError: There is nothing to watch, or a missing span is a mistake.
     """
-    _check(config)
     signal.signal(signal.SIGTERM, _stop)
     said, status, failures = "", DONE, 0
     while True:
+        config = decode.load(name)
+        _check(config)
         plan = planning.planned(config)
         if (line := planning.describe(config, plan)) != said:
             print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)
@@ -52,7 +53,7 @@ def watch(config: Config, name: str, *, every: float, once: bool) -> int:
         trains = plan.decision is Decision.TRAIN
         if trains:
             status = _run(name)
-            failures = 0 if status in (DONE, NOT_BLESSED) else failures + 1
+        failures = failures + 1 if trains and status not in (DONE, NOT_BLESSED) else 0
         if once and plan.decision is Decision.FAIL:
             raise InputError(f"examples.spans: {plan.why}")
         if once and (failures or not trains):
@@ -114,7 +115,8 @@ def units(config: Config, name: str) -> dict[str, str]:
         "[Timer]\nOnCalendar=hourly\nPersistent=true\n\n"
         "[Install]\nWantedBy=timers.target\n"
     )
-    cron = f"cd {shlex.quote(folder)} && PYTHONPATH={shlex.quote(str(TOP))} {command}"
+    made = f"cd {shlex.quote(folder)} && mkdir -p {shlex.quote(config.pipeline.folder)}"
+    cron = f"{made} && PYTHONPATH={shlex.quote(str(TOP))} {command}"
     return {
         f"{unit}.service": service,
         f"{unit}.timer": timer,

@@ -97,6 +97,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
         uri = str(self._output.uri)
+        _clear(uri)
         self._refused_prefix = os.path.join(uri, "refused")
         try:
             with clear_errors():
@@ -160,6 +161,13 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         self._output.set_string_custom_property(PLAN, job.why)
         self._output.set_int_custom_property(utils.SPAN_PROPERTY_NAME, job.spans[-1].span)
         self._output.set_int_custom_property(utils.VERSION_PROPERTY_NAME, job.spans[-1].version)
+
+
+def _clear(uri: str) -> None:
+    """Removes what an attempt that was killed left in the same folder."""
+    for left in [*tfx_fileio.glob(os.path.join(uri, "Split-*")), os.path.join(uri, UNFINISHED)]:
+        if tfx_fileio.exists(left):
+            tfx_fileio.rmtree(left)
 
 
 def job_of(exec_properties: Mapping[str, Any]) -> Job:

@@ -128,8 +128,15 @@ def _of_glob(text: str) -> str:
 
     >>> _of_glob("train-*.csv")
     'train\\\\-[^/]*\\\\.csv'
+    >>> _of_glob("part-[0-9]")
+    'part\\\\-[0-9]'
     """
-    return re.escape(text).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
+    return "".join(
+        part.replace("[!", "[^", 1)
+        if part.startswith("[")
+        else re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
+        for part in re.split(r"(\[[^]]+\])", text)
+    )
 
 
 def _spans(matches: Iterable[re.Match[str]]) -> Iterator[Span]:

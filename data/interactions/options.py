@@ -130,8 +130,8 @@ class InteractionOptions:
         for setting, found in (("value", self.value), ("time", self.time)):
             rule = f"{setting}: {layout} knows its columns itself, found '{found}'"
             yield rule, bool(found) and not named
-        one = len(self.delimiter) == 1
-        yield f"delimiter: found '{self.delimiter}', expected one character", not one
+        one = len(self.delimiter) == 1 and self.delimiter.isascii()
+        yield f"delimiter: found '{self.delimiter}', expected one ASCII character", not one
         for setting, broken in (
             ("min_value", self.min_value is not None),
             (f"labels = '{self.labels.value}'", self.labels is not Labels.IMPLICIT),

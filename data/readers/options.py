@@ -54,8 +54,8 @@ class ReadOptions:
     def __post_init__(self) -> None:
         if self.index_name.count("*") != 1:
             raise InputError(f"index_name: found '{self.index_name}', expected one '*' in it")
-        if len(self.delimiter) != 1:
-            raise InputError(f"delimiter: found '{self.delimiter}', expected one character")
+        if len(self.delimiter) != 1 or not self.delimiter.isascii():
+            raise InputError(f"delimiter: found '{self.delimiter}', expected one ASCII character")
 
 
 @dataclasses.dataclass(frozen=True)

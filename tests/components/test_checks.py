@@ -41,6 +41,7 @@ def run(
         split="test",
         settings=plain.to_json(config),
         requests=pattern,
+        logged_files="",
         code="",
     )
     inputs = {"model": [model], "examples": [examples]}

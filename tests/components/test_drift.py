@@ -253,6 +253,19 @@ def test_rare_values_are_not_new_by_chance(tmp_path: Path) -> None:
     assert line.startswith("train: feature 'shop' drifted: a share of 0.25")
 
 
+def test_values_that_are_all_new_are_counted_however_many(tmp_path: Path) -> None:
+    def values(first: int, count: int) -> Callable[[Lists], None]:
+        def change(lists: Lists) -> None:
+            shops = lists.values["shop"]
+            shops[:] = first + np.random.default_rng(len(shops)).integers(0, count, shops.shape)
+
+        return change
+
+    publish(tmp_path, change=values(0, 10))
+    (line,), _ = look(tmp_path, DriftConfig(unseen=0.9), change=values(10, 100_000))
+    assert line.startswith("train: feature 'shop' drifted: a share of 0.99")
+
+
 def test_new_identifiers_are_normal_unless_they_are_named(tmp_path: Path) -> None:
     version = publish(tmp_path)
     drifted, _ = look(tmp_path, DriftConfig(categorical=0.1, columns={"query": 0.002}))

@@ -127,6 +127,24 @@ def test_a_slice_of_few_lists_is_not_judged_and_says_so() -> None:
     )
 
 
+def test_a_slice_that_leaves_an_auc_undefined_is_not_judged_and_says_so() -> None:
+    whole, nobody = (
+        Slice(
+            key,
+            {"auc": value},
+            bounds={},
+            counts={"auc": 900},
+            differences={BASELINE: {"auc": Difference(gain, gain, gain)}},
+        )
+        for key, value, gain in (({}, 0.8, 0.0), ({"device": "tv"}, np.nan, np.nan))
+    )
+    limits = {"auc": Threshold(at_least=0.5, slice_max_loss=0.01)}
+    config = EvaluationConfig(limits, ("auc",), slices=("device",))
+    judged = gate.judge(config, [whole, nobody], without="")
+    assert judged.blessed
+    assert judged.notes == ("auc in device=tv: too few labels of one kind: not judged",)
+
+
 def test_the_same_model_passes_but_not_as_a_better_one() -> None:
     same = found(np.zeros(LISTS), 0)
     assert same.differences[BASELINE][NAME] == Difference(0.0, 0.0, 0.0)

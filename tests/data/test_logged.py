@@ -24,6 +24,7 @@ def log(path: Path, seed: int, *more: bytes) -> str:
 def test_the_last_file_comes_first(tmp_path: Path) -> None:
     assert logged.files(str(tmp_path / "*"), required=False) == []
     paths = [log(tmp_path / f"{day}", day) for day in (1, 2)]
+    (tmp_path / "3").touch()  # nothing was logged yet
     found = logged.files(str(tmp_path / "*"), required=True)
     assert found == paths[::-1]
     lists = logged.read(found, SPEC, 4)

@@ -46,7 +46,7 @@ class Days:
 
     def watch(self) -> tuple[int, str]:
         """Does what there is to do; returns the exit status and what was printed."""
-        status = watching.watch(self._config, str(self._path), every=1, once=True)
+        status = watching.watch(str(self._path), every=1, once=True)
         return status, self._capsys.readouterr().out
 
     @property

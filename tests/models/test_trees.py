@@ -53,6 +53,28 @@ def test_a_list_alone_has_the_rows_it_has_among_others() -> None:
     np.testing.assert_array_equal(whole[2:], alone)
 
 
+def test_numbers_that_the_model_puts_into_buckets_stay_numbers() -> None:
+    bucketize: dict[str, Any] = {"transform": (Transform.BUCKETIZE,), "buckets": 4}
+    spec = FeatureSpec((Feature("score", width=2, **bucketize),))
+    scores = np.array([0.1, 0.5, 0.2, 0.9, 0.3, 0.7], np.float32)
+    found = trees.matrix(spec, {"score": scores}, SIZES)
+    np.testing.assert_array_equal(found, scores.reshape(3, 2))
+    assert trees._categorical(spec) == []
+
+
+def test_what_lightgbm_cannot_rank_is_named() -> None:
+    words = FeatureSpec((Feature("words", width=3, **HASH),))
+    with pytest.raises(InputError, match="lightgbm needs a number or a single category"):
+        trees.matrix(words, COLUMNS, SIZES)
+    n = 10_001
+    long = trees.Part({"x": np.zeros(n)}, np.zeros(n), np.array([n]))
+    with pytest.raises(InputError) as caught:
+        trees.train(FeatureSpec((Feature("x"),)), long, long)
+    assert str(caught.value) == (
+        "yardsticks: lightgbm ranks lists of at most 10,000 documents, found 10,001"
+    )
+
+
 def part(seed: int, n_lists: int = 150) -> trees.Part:
     """Lists in which a category and the second number make the grade."""
     rng = np.random.default_rng(seed)

@@ -23,6 +23,9 @@ from pipeline import decode
 from pipeline import deployment
 from pipeline.cluster import NODES
 from pipeline.config import Engine
+from pipeline.evaluation import LIGHTGBM
+from pipeline.evaluation import EvaluationConfig
+from pipeline.evaluation import Threshold
 from tests.pipeline import tools
 from tests.pipeline.compiling import compiled
 from tests.pipeline.compiling import config
@@ -117,7 +120,10 @@ def test_names_of_nodes_are_known_before_tfx_is_loaded() -> None:
     tuned = dataclasses.replace(config(), tuner=plain.decode(type(config().tuner), TUNED, ""))
     train = dataclasses.replace(config().train, warm_start=WarmStartConfig())
     warm = dataclasses.replace(config(), train=train)
-    nodes = [*dag.create_nodes(tuned), *dag.create_nodes(warm)]
+    threshold = Threshold(at_least=0.5, yardsticks={LIGHTGBM: 0.0})
+    evaluation = EvaluationConfig({"ndcg@10": threshold}, ("ndcg@10",))
+    trees = dataclasses.replace(config(), evaluation=evaluation)
+    nodes = [node for found in (tuned, warm, trees) for node in dag.create_nodes(found)]
     assert {node.id for node in nodes} == set(NODES)
 
 

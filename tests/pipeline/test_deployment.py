@@ -14,6 +14,7 @@ from pipeline import deployment
 from pipeline.cluster import ClusterConfig
 from pipeline.config import Config
 from pipeline.config import Engine
+from pipeline.config import PushConfig
 
 PLACE = {"image": "ranking:1", "tpu_image": "ranking:1-tpu", "root": "gs://bucket/ranking"}
 SPACE = {"train.learning_rate": {"choices": [0.1, 0.01]}}
@@ -44,6 +45,13 @@ def test_folders_are_those_of_the_cluster() -> None:
     named = {"data": "gs://logs/a", "models": "gs://served/a"}
     found = deployment.deployed(config(named), Engine.VERTEX)
     assert (found.examples.base, found.push.folder) == ("gs://logs/a", "gs://served/a")
+
+
+def test_how_models_are_published_stays() -> None:
+    found = config({})
+    push = dataclasses.replace(found.push, keep=3, canary=0.1)
+    found = deployment.deployed(dataclasses.replace(found, push=push), Engine.KUBEFLOW)
+    assert found.push == PushConfig("gs://bucket/ranking/models/synthetic", keep=3, canary=0.1)
 
 
 def test_names_become_those_of_kubernetes() -> None:

@@ -72,7 +72,7 @@ def test_start_follows_the_spans(
 ) -> None:
     """Each span once, one run at a time, and again what a run that failed was told."""
     path, logs = tmp_path / "days.toml", tmp_path / "data"
-    table = days.config(tmp_path, pipeline={"name": "products"})
+    table = days.config(tmp_path, pipeline={"name": "products", "engine": "kubeflow"})
     cluster = {"image": "registry/ranking:1", "root": str(tmp_path), "data": str(logs)}
     path.write_text(runs.to_toml({**table, "cluster": cluster}))
     start = ["start", "--config", str(path)]
@@ -84,6 +84,8 @@ def test_start_follows_the_spans(
         return capsys.readouterr().out.split("\n")[0]
 
     assert told() == "nothing: no span is there yet"
+    assert pipeline_runner.main(["run", "--config", str(path)]) == 0
+    assert "nothing: no span is there yet" in capsys.readouterr().out
     for day in (1, 2):
         days.write(logs, days.World(lists=1), day, version=day)
     assert told() == "train on 1..2: not trained before: 1..2"
@@ -96,9 +98,12 @@ def test_start_follows_the_spans(
     assert told() == "nothing: all spans up to 2 that are there were trained"
     days.write(logs, days.World(lists=1), 2, version=3)
     assert told() == "train on 2: not trained before: 2; late, or in a new version: 2"
+    server.store.stages = [("SUCCEEDED", {}, "")]
+    assert pipeline_runner.main(["run", "--config", str(path), "--span", "1"]) == 0
     bodies = server.sent("create_run")
     given = [body["runtime_config"]["parameters"]["span"] for body in bodies]
-    assert given == ["1:1, 2:2", "1:1, 2:2", "2:3"]
+    assert given == ["1:1, 2:2", "1:1, 2:2", "2:3", "1:1"]
+    assert len(server.sent("upload_pipeline_version")) == 1
 
 
 @pytest.mark.parametrize(("state", "status"), [("SUCCEEDED", 0), ("FAILED", 1)])
@@ -235,7 +240,7 @@ def test_run_compiles_uploads_starts_and_follows(
     """The one test here that loads TFX: the demonstration, compiled as users have it."""
     config = Path(kfp_samples.write_config(tmp_path))
     config.write_text(config.read_text().replace("[pipeline]", '[pipeline]\nengine = "kubeflow"'))
-    names = [name for name in NODES if name not in ("Tuner", "WarmStartModel")]
+    names = [name for name in NODES if name not in ("Tuner", "WarmStartModel", "LambdaMart")]
     server.store.stages = [("SUCCEEDED", dict.fromkeys(names, "SUCCEEDED"), "")]
     assert pipeline_runner.main(["run", "--config", str(config)]) == 0
     assert pipeline_runner.main(["upload", "--config", str(config)]) == 0

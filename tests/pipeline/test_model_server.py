@@ -89,6 +89,15 @@ def test_canaries_have_a_server_of_their_own() -> None:
     check(two)
 
 
+def test_kserve_has_none() -> None:
+    tables = table(push={"canary": 0.05}, cluster={"serving": {"kind": "kserve"}})
+    with pytest.raises(InputError) as error:
+        manifests.render(decode.decode(tables, "my.toml"), "")
+    assert str(error.value) == (
+        "cluster.serving.kind: 'kserve' serves no canary; push.canary needs 'tensorflow-serving'"
+    )
+
+
 def test_kserve_has_the_same_model() -> None:
     (service,) = manifests.render(serving({"kind": "kserve", "replicas": 2}), "")[SERVING]
     assert service == {

@@ -158,8 +158,13 @@ def spans(*numbers: int) -> dict[int, int]:
             Known(3, spans(1, 2, 3), spans(1, 2, 3)),
             Plan(Decision.NOTHING, (), "all spans up to 3 that are there were trained"),
         ),
+        (
+            {"first": "9"},
+            Known(3, spans(1, 2, 3), {}),
+            Plan(Decision.NOTHING, (), "the first span, 9, is not due; 3 is"),
+        ),
     ],
-    ids=["none", "one", "since-last", "rolling", "wait", "fail", "skip", "nothing-new"],
+    ids=["none", "one", "since-last", "rolling", "wait", "fail", "skip", "nothing-new", "later"],
 )
 def test_plan(settings: dict[str, Any], known: Known, expected: Plan) -> None:
     assert plan(SpansConfig(**settings), known) == expected

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from models.training.warm import WarmStartConfig
+from pipeline import dag
 from pipeline import deployment
 from pipeline import served
 from pipeline.config import Config
@@ -47,6 +48,23 @@ def test_requests_that_are_logged_change_what_a_local_run_compares(tmp_path: Pat
     (tmp_path / "2").write_text("more")
     texts += [served.compared(found), served.compared(found)]
     assert len(set(texts)) == 2
+
+
+def test_requests_that_are_logged_are_asked_anew(tmp_path: Path) -> None:
+    drift = DriftConfig(numeric=0.1, requests=str(tmp_path / "*"))
+    found = dataclasses.replace(config(), drift=drift)
+    told = []
+    for name in ("1", "2"):
+        (tmp_path / name).write_text("requests")
+        nodes = {
+            node.id: node for node in dag.create_nodes(deployment.deployed(found, Engine.LOCAL))
+        }
+        told.append(nodes["ServingChecks"].exec_properties["logged_files"])
+    assert told[0] != told[1]
+    assert told[0] in told[1]
+    for settings, asked in ((drift, True), (DriftConfig(numeric=0.1), False)):
+        tasks = compiled(dataclasses.replace(found, drift=settings))[0]["root"]["dag"]["tasks"]
+        assert (tasks["ServingChecks"]["cachingOptions"] == {}) is asked
 
 
 def test_examples_are_compared_with_what_is_served_by_then() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,22 @@ def test_the_same_content_is_uploaded_once(server: kfp_server.Server) -> None:
     connected = Server()
     first = submission.upload(connected, "products", TEXT)
     other = submission.upload(connected, "products", TEXT + "# another\n")
-    again = submission.upload(connected, "products", TEXT)
+    again = submission.upload(connected, "products", TEXT + "# another\n")
     assert other.version_id != first.version_id
-    assert dataclasses.replace(first, new=False) == again
+    assert dataclasses.replace(other, new=False) == again
     assert len(server.sent("upload_pipeline_version")) == 2
     assert len(server.sent("create_pipeline")) == 1
+
+
+def test_what_was_taken_back_is_the_newest_again(server: kfp_server.Server) -> None:
+    connected = Server()
+    first = submission.upload(connected, "products", TEXT)
+    submission.upload(connected, "products", TEXT + "# a mistake\n")
+    time.sleep(1)  # names have seconds
+    again = submission.upload(connected, "products", TEXT)
+    assert again.new
+    assert again.version_id != first.version_id
+    assert submission.version(connected, "products").version_id == again.version_id
 
 
 def test_the_newest_version_or_a_named_one(server: kfp_server.Server) -> None:

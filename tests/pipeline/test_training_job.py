@@ -148,6 +148,13 @@ def test_pods_must_share_the_folders() -> None:
     elsewhere = training(examples={"base": "gs://bucket/logs", "synthetic": None})
     del elsewhere["examples"]["synthetic"]
     assert TRAINING in rendered(elsewhere)
+    assert message(training(pipeline={"root": "gs://bucket/runs"})) == (
+        "pipeline.root: expected a folder on a volume of Trainer (/shared), found"
+        " 'gs://bucket/runs'"
+    )
+    deployment, _ = rendered(training(push={"base": "gs://bucket/models"}))[SERVING]
+    (server,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert "--model_base_path=gs://bucket/models" in server["args"]
 
 
 def test_mistakes_are_named() -> None:

@@ -92,7 +92,7 @@ class Script:
     ids=["nothing", "all", "after-a-refusal", "refused", "failed"],
 )
 def test_once(
-    config: Config,
+    path: Path,
     monkeypatch: pytest.MonkeyPatch,
     plans: list[Plan],
     statuses: list[int],
@@ -100,26 +100,26 @@ def test_once(
     done: list[object],
 ) -> None:
     script = Script(plans, statuses, monkeypatch)
-    assert watching.watch(config, "days.toml", every=60, once=True) == status
+    assert watching.watch(str(path), every=60, once=True) == status
     assert script.done == done
 
 
 def test_a_missing_span_is_an_error_where_it_is_to_be_one(
-    config: Config, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Script([FAILS], [], monkeypatch)
     with pytest.raises(InputError) as caught:
-        watching.watch(config, "days.toml", every=60, once=True)
+        watching.watch(str(path), every=60, once=True)
     assert str(caught.value) == "examples.spans: span 3 is missing"
 
 
 def test_runs_that_fail_are_tried_again_after_longer_and_longer(
-    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plans = [NOTHING, FAILS, *[train(1)] * 8, train(2), NOTHING]
     script = Script(plans, [*[2] * 7, 0, 3], monkeypatch)
     with pytest.raises(KeyboardInterrupt):
-        watching.watch(config, "days.toml", every=60, once=False)
+        watching.watch(str(path), every=60, once=False)
     waits = [120, 240, 480, 960, 1920, 3600, 3600]
     failing = [step for wait in waits for step in ("run", wait)]
     assert script.done == [60, 60, *failing, "run", "run", 60]
@@ -139,18 +139,22 @@ def test_a_run_is_a_process_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixt
     assert f"error: {missing}: no such file" in capfd.readouterr().err
 
 
-def test_what_cannot_be_watched(config: Config) -> None:
+def test_what_cannot_be_watched(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def watch(changed: Config) -> None:
+        monkeypatch.setattr(decode, "load", lambda name: changed)
+        watching.watch("days.toml", every=1, once=True)
+
     spanless = dataclasses.replace(config.examples, spans=None)
     asked = dataclasses.replace(config.examples, span="3")
     for examples in (spanless, asked):
         with pytest.raises(InputError) as caught:
-            watching.watch(dataclasses.replace(config, examples=examples), "", every=1, once=True)
+            watch(dataclasses.replace(config, examples=examples))
         assert str(caught.value) == (
             "watch: expected the table 'examples.spans', and no 'examples.span'"
         )
     remote = dataclasses.replace(config.pipeline, engine=Engine.KUBEFLOW)
     with pytest.raises(InputError) as caught:
-        watching.watch(dataclasses.replace(config, pipeline=remote), "", every=1, once=True)
+        watch(dataclasses.replace(config, pipeline=remote))
     assert str(caught.value) == (
         "watch: expected the engine 'local', found 'kubeflow'; on a cluster 'start --follow' does"
         " what the plan says"
@@ -172,6 +176,7 @@ def test_units_for_systemd_and_cron(
     assert unit["Service"]["SuccessExitStatus"] == "3"
     assert "OnCalendar=hourly" in timer
     assert cron.startswith("0 * * * * cd ")
+    assert f"&& mkdir -p {tmp_path / 'run'} && " in cron  # for the log of the first run
     assert command in cron
     if shutil.which("systemd-analyze"):
         files = [str(folder / name) for name in names[:2]]

@@ -53,6 +53,12 @@ def blocks(ingestion: Ingestion, split: str, spec: FeatureSpec) -> list[list[flo
     return [list(block) for block in parsed["x"].to_list()]
 
 
+def test_a_second_attempt_leaves_nothing_of_the_first(ingestion: Ingestion) -> None:
+    """An engine tries a node again in the same folder."""
+    both = [ingest(ingestion, {"a.csv": content(90)}) for _ in range(2)]
+    assert both[0] == both[1]
+
+
 def test_rows_are_divided_one_by_one_and_stored_in_blocks(ingestion: Ingestion) -> None:
     rows = 5 * BLOCK
     found = ingest(ingestion, {"a.csv": content(rows)})

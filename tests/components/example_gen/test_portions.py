@@ -14,9 +14,11 @@ from pipeline.examples import ExamplesConfig
 from pipeline.spans import Span
 from pipeline.spans import SpansConfig
 
+SPLITS = ("train", "validation")
+
 
 def config(base: Path, pattern: str, **settings: Any) -> ExamplesConfig:
-    splits = {name: f"{pattern}/{name}*" for name in ("train", "validation")}
+    splits = {name: f"{pattern}/{name}*" for name in SPLITS}
     return ExamplesConfig(**{"format": Format.CSV, "base": str(base), "splits": splits, **settings})
 
 
@@ -27,7 +29,7 @@ def lay(base: Path, *names: str) -> None:
 
 
 def lay_spans(base: Path, *folders: str) -> None:
-    lay(base, *(f"{folder}/{name}.csv" for folder in folders for name in ("train", "validation")))
+    lay(base, *(f"{folder}/{name}.csv" for folder in folders for name in SPLITS))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,13 @@ def test_spans_are_found(
 ) -> None:
     lay_spans(tmp_path, *folders)
     assert portions.present(config(tmp_path, pattern)) == expected
+
+
+def test_files_may_be_named_by_their_characters(tmp_path: Path) -> None:
+    for name in ("00", "x0", "0x", "[0-9]"):
+        lay(tmp_path, *(f"{len(name)}{ord(name[0])}/{split}-{name}" for split in SPLITS))
+    splits = {split: f"{{SPAN}}/{split}-[0-9][!x]" for split in SPLITS}
+    assert portions.present(config(tmp_path, "", splits=splits)) == {248: 0}
 
 
 def test_a_span_needs_files_for_each_split(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"layout": NCF, "value": "v"}, "value: layout 'ncf' knows its columns itself, found 'v'"),
     ({"layout": ML, "time": "t"}, "time: layout 'ml-1m' knows its columns itself, found 't'"),
-    ({"delimiter": "::"}, "delimiter: found '::', expected one character"),
+    ({"delimiter": "::"}, "delimiter: found '::', expected one ASCII character"),
     ({"min_value": 3.0}, "min_value: needs 'value', the column of values"),
     ({"labels": Labels.GRADED}, "labels = 'graded': needs 'value', the column of values"),
     ({"min_user": 0}, "min_user must be at least 1, found 0"),

@@ -212,6 +212,7 @@ def test_options_are_checked() -> None:
     with pytest.raises(InputError) as caught:
         ReadOptions(index_name="f")
     assert str(caught.value) == "index_name: found 'f', expected one '*' in it"
-    with pytest.raises(InputError) as caught:
-        ReadOptions(delimiter=";;")
-    assert str(caught.value) == "delimiter: found ';;', expected one character"
+    for wrong in (";;", "¦"):
+        with pytest.raises(InputError) as caught:
+            ReadOptions(delimiter=wrong)
+        assert str(caught.value) == f"delimiter: found '{wrong}', expected one ASCII character"
