@@ -60,6 +60,7 @@ def _find_input(options: argparse.Namespace) -> None:
     config = dataclasses.replace(job.config, span=spans or job.config.span)
     if config.synthetic is not None:
         synthetic_files.write(config.synthetic, storage.at(config.base))
+    component.check_files(config)
     job = component.found(dataclasses.replace(job, config=config))
     for key, told in (
         (standard_component_specs.CUSTOM_CONFIG_KEY, component.custom_config(job)),

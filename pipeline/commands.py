@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     spans = vars(options).get("span")
     deployment.spanned(config, spans)  # refuses what is none
     print(f"{describe(config)}; loading TFX ...", flush=True)
-    from pipeline import runners  # takes some 20 s; the configuration is known to be sound
+    from pipeline import runners  # takes some 10 s; the configuration is known to be sound
 
     return runners.run(config, spans=spans, verbose=vars(options).get("verbose", False))
 
@@ -47,7 +47,7 @@ def plan(options: argparse.Namespace) -> None:
     config = decode.load(options.config)
     if config.examples.spans is None:
         raise InputError("plan: expected the table 'examples.spans'")
-    from pipeline import planning  # takes some 20 s
+    from pipeline import planning  # takes some 10 s
 
     print(planning.describe(config, planning.planned(config)))
 
@@ -59,7 +59,7 @@ def watch(options: argparse.Namespace) -> int:
     every = machines.seconds(options.every)
     if not every:
         raise InputError(f"--every: expected a time such as '10m', found '{options.every}'")
-    from pipeline import watching  # takes some 20 s
+    from pipeline import watching  # takes some 10 s
 
     if not options.units:
         return watching.watch(name, every=every, once=options.once)
@@ -88,7 +88,7 @@ def describe(config: Config) -> str:
 
 def compile_(options: argparse.Namespace) -> None:
     """Writes the pipeline as its engine reads it, of one configuration or of all shipped ones."""
-    from pipeline import compiler  # takes some 20 s
+    from pipeline import compiler  # takes some 10 s
 
     names = list(decode.shipped()) if options.all else [options.config]
     engines = [Engine(options.engine)] if options.engine else list(Engine) if options.all else None
@@ -216,7 +216,7 @@ def rollback(options: argparse.Namespace) -> None:
 def report(options: argparse.Namespace) -> None:
     """Writes the page of a run."""
     config = decode.load(options.config)
-    from pipeline import runs  # takes some 20 s
+    from pipeline import runs  # takes some 10 s
 
     print(f"wrote {runs.write_report(config, options.run, options.output)}")
 

@@ -72,7 +72,7 @@ def start(options: argparse.Namespace) -> int:
 
 
 def _planned(server: Server, config: Config) -> Plan:
-    from pipeline import planning  # loads TFX, which takes some 20 s
+    from pipeline import planning  # loads TFX, which takes some 10 s
     from pipeline import remote_plans
 
     plan = remote_plans.planned(server, config)
@@ -182,7 +182,7 @@ def _server(host: str, config: Config) -> Server:
 
 
 def _uploaded(server: Server, config: Config) -> submission.Version:
-    from pipeline import compiler  # loads TFX, which takes some 20 s
+    from pipeline import compiler  # loads TFX, which takes some 10 s
 
     version = submission.upload(server, config.pipeline.name, compiler.render(config))
     what = "uploaded" if version.new else "nothing new to upload:"

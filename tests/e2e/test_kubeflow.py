@@ -127,12 +127,12 @@ def in_this_process(container: walk.Table, line: list[str], log: Path) -> int:
         return entrypoint.main(line[3:])
 
 
-def example_gen(folder: Path) -> walk.Walk:
+def example_gen(folder: Path, days: str = "{YYYY}-{MM}-{DD}") -> walk.Walk:
     """ExampleGen alone of a compiled pipeline whose logs have days."""
     for day in ("2026-01-30", "2026-02-01"):
         for split in ("train", "validation"):
             write_rows(folder / "logs" / day / split, f"list-{day}-{split}")
-    config = decode.load(str(config_for(folder, "{YYYY}-{MM}-{DD}", "")))
+    config = decode.load(str(config_for(folder, days, "")))
     cluster = ClusterConfig(image="test", root=str(folder), data=str(folder / "logs"))
     found = dataclasses.replace(config, cluster=cluster)
     text = compiler.render(deployment.deployed(found, Engine.KUBEFLOW))
@@ -184,6 +184,13 @@ def test_a_span_that_is_not_there_is_an_error_in_a_line(
     assert status == "RankingExampleGen ended with 2:"
     assert f"error: {message}" in log
     assert "Traceback" not in log
+
+
+def test_a_pattern_without_files_is_an_error_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as caught:
+        example_gen(tmp_path, "2026-02-03").run({})
+    pattern = tmp_path / "logs" / "2026-02-03"
+    assert f"error: examples.splits: train: no file matches '{pattern}" in str(caught.value)
 
 
 def test_without_containers_a_walk_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
