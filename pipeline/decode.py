@@ -22,6 +22,7 @@ VARIABLE = "RANKING_CONFIG"
 """The environment variable that names the file: the TFX command line passes no arguments."""
 
 DEFAULT = "synthetic"
+_NAMED = r"\$\{(\w+)\}"
 
 
 def shipped() -> dict[str, Path]:
@@ -87,6 +88,12 @@ def _model(table: Mapping[str, Any], where: str) -> ModelConfig:
     return ModelConfig(str(family), plain.decode(config, settings, where))
 
 
+def variables(text: str) -> dict[str, str]:
+    """Returns the environment variables that are named in a text and set, and their values."""
+    named = sorted(set(re.findall(_NAMED, text)) & os.environ.keys())
+    return {name: os.environ[name] for name in named}
+
+
 def _substitute(value: Any, where: str) -> Any:
     """Puts environment variables in the place of `${NAME}`."""
     if isinstance(value, Mapping):
@@ -95,7 +102,7 @@ def _substitute(value: Any, where: str) -> Any:
         return [_substitute(item, where) for item in value]
     if not isinstance(value, str):
         return value
-    for variable in re.findall(r"\$\{(\w+)\}", value):
+    for variable in re.findall(_NAMED, value):
         if variable not in os.environ:
             raise InputError(f"{where}: the environment variable {variable} is not set")
-    return re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], value)
+    return re.sub(_NAMED, lambda match: os.environ[match[1]], value)

@@ -94,7 +94,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def units(config: Config, name: str) -> dict[str, str]:
     """Returns a systemd service with its timer and a line for cron, by the names of their files.
 
-    Each starts `watch --once` every hour.
+    Each starts `watch --once` every hour, with the values that environment variables have now.
 
     Args:
       config: The configuration.
@@ -105,9 +105,12 @@ def units(config: Config, name: str) -> dict[str, str]:
     words = [sys.executable, "-m", "pipeline_runner", "watch", "--once", "--config", name]
     command, folder = shlex.join(words), os.getcwd()
     log = os.path.join(config.pipeline.folder, "watch.log")
+    given = {"PYTHONPATH": str(TOP), **decode.variables(decode.read(name)[1])}
+    settings = [shlex.quote(f"{key}={value}") for key, value in given.items()]
     service = (
         f"[Unit]\nDescription=Train {config.pipeline.name} on new logs\n\n"
-        f"[Service]\nType=oneshot\nWorkingDirectory={folder}\nEnvironment=PYTHONPATH={TOP}\n"
+        f"[Service]\nType=oneshot\nWorkingDirectory={folder}\n"
+        f"Environment={' '.join(settings)}\n"
         f"ExecStart={command}\nSuccessExitStatus={NOT_BLESSED}\n"
     )
     timer = (
@@ -116,7 +119,7 @@ def units(config: Config, name: str) -> dict[str, str]:
         "[Install]\nWantedBy=timers.target\n"
     )
     made = f"cd {shlex.quote(folder)} && mkdir -p {shlex.quote(config.pipeline.folder)}"
-    cron = f"{made} && PYTHONPATH={shlex.quote(str(TOP))} {command}"
+    cron = f"{made} && env {' '.join(settings)} {command}"
     return {
         f"{unit}.service": service,
         f"{unit}.timer": timer,

@@ -162,8 +162,13 @@ def test_what_cannot_be_watched(config: Config, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_units_for_systemd_and_cron(
-    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("PLACE", str(tmp_path / "a place"))
+    path.write_text(path.read_text() + "[report]\n# ${PLACE}\n")
     folder = tmp_path / "units"
     assert pipeline_runner.main(["watch", "--config", str(path), "--units", str(folder)]) == 0
     names = [f"ranking-pipelines-days.{kind}" for kind in ("service", "timer", "cron")]
@@ -175,6 +180,9 @@ def test_units_for_systemd_and_cron(
     assert unit["Service"]["ExecStart"] == command
     assert unit["Service"]["SuccessExitStatus"] == "3"
     assert "OnCalendar=hourly" in timer
+    place = f"'PLACE={tmp_path / 'a place'}'"
+    assert place in unit["Service"]["Environment"]
+    assert place in cron
     assert cron.startswith("0 * * * * cd ")
     assert f"&& mkdir -p {tmp_path / 'run'} && " in cron  # for the log of the first run
     assert command in cron
