@@ -13,7 +13,7 @@ from components import skew
 from components.statistics import Statistics
 from data.errors import InputError
 from pipeline.drift import DriftConfig
-from tests.components import test_drift as days
+from tests.components import days
 from tests.components.described import describe
 from tests.samples import draw
 from tests.samples import requests
