@@ -1,12 +1,12 @@
 """The cost of learning clicks: TensorFlow Recommenders' Ranking, and ours, on the same examples.
 
 Command:  python benchmarks/ctr_speed.py [--data criteo|ml-1m] [--model dlrm|dcn] [--rounds 3]
-Time:     about 4 minutes a round on 2 free cores
+Time:     about 3 minutes a round on 2 free cores
 Result:                             library    composite         ours  / library
-          examples per CPU second   13,535       24,740       37,793       2.79
-          AUC                       0.6886       0.7325       0.7374    +0.0488
-          peak memory            1,676 MiB    1,639 MiB    1,282 MiB
-          (`criteo`, `dlrm`, one round on a busy machine; 2 times as many examples are wanted)
+          examples per CPU second   22,153       36,284       52,576       2.37
+          AUC                       0.6867       0.7334       0.7369    +0.0503
+          peak memory            1,675 MiB    1,638 MiB    1,110 MiB
+          (`criteo`, `dlrm`, idle; 2 times as many examples are wanted)
 
 `criteo` is generated (`data.synthetic_clicks`): 13 integers and 26 columns of ids, of which a few
 have most of the values. `ml-1m` is MovieLens-1M's ratings of 4 and 5 against those of 1 and 2: five

@@ -16,10 +16,13 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import extractors as extractors_lib
 
 from components.metrics import metrics_of
+from components.metrics import seed_of
 
 LEAST, PARTS = 16, 32
 """Confidence intervals come of drawing parts anew: of one block at least so many parts, unless they
 had fewer rows than the least."""
+PLACE = " place"
+"""A feature beside the others: a hash of the block, and the first row of the part."""
 _SLICER = "ExtractSliceKeys"
 _BY_ROW = (tfma.LABELS_KEY, tfma.PREDICTIONS_KEY, tfma.EXAMPLE_WEIGHTS_KEY)
 
@@ -53,6 +56,7 @@ def divided(
       slices: The features to slice by.
       groups: Further features, which metrics need of each row.
     """
+    block = np.uint64(seed_of(extracts[tfma.FEATURES_KEY])).astype(np.int64)
     by_row = {name: np.ravel(extracts[tfma.FEATURES_KEY][name]) for name in groups}
     labels = next(_arrays(extracts[tfma.LABELS_KEY]))
     size = int(np.flatnonzero(labels >= 0).max(initial=-1)) + 1
@@ -61,7 +65,8 @@ def divided(
         for start in range(0, len(rows), most):
             part = rows[start : start + most]
             found = {key: _taken(extracts[key], part) for key in _BY_ROW if key in extracts}
-            yield {tfma.FEATURES_KEY: {**values, **_taken(by_row, part)}, **found}
+            place = {PLACE: np.array([block, part[0]])}
+            yield {tfma.FEATURES_KEY: {**values, **_taken(by_row, part), **place}, **found}
 
 
 def _alike(

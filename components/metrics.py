@@ -83,7 +83,7 @@ class PerList(metric_types.Preprocessor):
             gathered = self._metrics.gathered()
             gathered.add(outputs[-1][SCORES], labels, weights, groups)
             documents.append(gathered)
-        seed = _seed(labels, *(output[SCORES] for output in outputs))
+        seed = seed_of(inputs.features)
         for name in self._metrics.yardsticks:
             trees = self._metrics.trees
             scores = yardsticks.scores(name, inputs.features, size, trees=trees)
@@ -96,9 +96,15 @@ def _floats(values: Any) -> np.ndarray:
     return np.ravel(values).astype(np.float32)
 
 
-def _seed(*columns: np.ndarray) -> int:
-    """Returns a hash of a list, the same in any order and on any worker."""
+def seed_of(features: Mapping[str, Any]) -> int:
+    """Returns a hash of a list by its features: the same in any order, on any worker, by any model.
+
+    Scores would not do: their last digits depend on what else is in a batch.
+    """
     digest = hashlib.blake2b(digest_size=8)
-    for column in columns:
-        digest.update(column.tobytes())
+    for name, values in sorted(features.items()):
+        flat = np.ravel(values)
+        text = flat.dtype == object
+        digest.update(name.encode() + b"\0")
+        digest.update(b"\0".join(flat.tolist()) if text else flat.tobytes())
     return int.from_bytes(digest.digest(), "little")

@@ -10,6 +10,7 @@ from tfx.proto import transform_pb2
 
 from components import statistics
 from components import transform
+from components.batched_transform import Transform
 from components.example_gen.component import RankingExampleGen
 from components.schema import RankingSchema
 from components.validator import ExampleValidator
@@ -73,7 +74,7 @@ def _validator(
 def _transform(
     config: Config, examples: types.BaseChannel, schema: types.BaseChannel
 ) -> base_node.BaseNode:
-    return tfx_components.Transform(
+    return Transform(
         examples=examples,
         schema=schema,
         preprocessing_fn=path_of(transform.preprocessing_fn),

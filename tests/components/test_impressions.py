@@ -14,6 +14,7 @@ from components import evaluation
 from components import evaluator
 from components import impressions
 from components.evaluation import Slice
+from components.metrics import seed_of
 from data.features import DType
 from data.features import Feature
 from data.features import FeatureSpec
@@ -163,6 +164,7 @@ def test_parts_have_each_row_once(size: int) -> None:
     parts = list(impressions.divided(extracts, ("a", "pair"), ("user",)))
     rows = np.concatenate([part[tfma.LABELS_KEY] for part in parts])
     assert sorted(rows.tolist()) == list(range(size))
+    assert len({seed_of(part[tfma.FEATURES_KEY]) for part in parts}) == len(parts)
     for part in parts:
         rows = part[tfma.LABELS_KEY].astype(int)
         assert len(rows) <= max(16, size // 32)
@@ -170,7 +172,7 @@ def test_parts_have_each_row_once(size: int) -> None:
         np.testing.assert_array_equal(predictions["candidate"]["scores"], rows + 0.5)
         np.testing.assert_array_equal(predictions["baseline"], rows)
         assert part[tfma.EXAMPLE_WEIGHTS_KEY] is None
-        assert set(part[tfma.FEATURES_KEY]) == {"a", "pair", "user"}
+        assert set(part[tfma.FEATURES_KEY]) == {"a", "pair", "user", impressions.PLACE}
         np.testing.assert_array_equal(part[tfma.FEATURES_KEY]["user"], users[rows])
         for row in rows:
             np.testing.assert_array_equal(part[tfma.FEATURES_KEY]["a"], columns["a"][row])

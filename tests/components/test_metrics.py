@@ -158,12 +158,42 @@ def test_a_broken_score_has_no_rank(broken: bool) -> None:
     extracts = {
         "labels": np.array([0.0, 1.0, -1.0]),
         "predictions": {"scores": scores, "ranks": np.array([2, 4, 0])},
+        "features": {},
     }
     [found] = per_list.process(extracts)
     expected = [np.nan] * 3 if broken else [1 / 4, 1 / 2, 0]
     np.testing.assert_allclose(found.values, [expected])
     np.testing.assert_array_equal(found.weights, [[1, 1, 1]])
     assert found.size == 2
+
+
+LIST = {"price": np.array([1.0, 2.0]), "brand": np.array([b"a", b"bc"], object)}
+
+
+def test_a_list_is_drawn_as_often_by_whatever_it_was_scored() -> None:
+    per_list = metrics_lib.PerList(Metrics(("mrr",), CONTRACT), ("",))
+    rest = {"labels": np.array([0.0, 1.0]), "features": LIST}
+    first, second = (
+        next(per_list.process({**rest, "predictions": {"scores": np.array(scores)}}))
+        for scores in ([1.0, 2.0], [3.0, 2.0])
+    )
+    assert first.seed == second.seed
+    assert (first.values != second.values).all()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"price": np.array([1.0, 2.5])},
+        {"brand": np.array([b"ab", b"c"], object)},
+        {"brand": np.array([b"a"], object)},
+        {"other": np.array([], object)},
+    ],
+    ids=str,
+)
+def test_other_lists_are_drawn_otherwise(changed: dict[str, np.ndarray]) -> None:
+    assert metrics_lib.seed_of({**LIST, **changed}) != metrics_lib.seed_of(LIST)
+    assert metrics_lib.seed_of(dict(reversed(LIST.items()))) == metrics_lib.seed_of(LIST)
 
 
 @pytest.mark.parametrize("parts", [[[0, 1, 2]], [[0], [1, 2]], [[0], [], [2, 1]]])
