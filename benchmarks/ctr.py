@@ -2,13 +2,12 @@
 
 Command:  python benchmarks/ctr.py [--models dcn-v2 dcn dlrm deepfm] [--seeds 5]
 Time:     1 to 3 minutes a run on 2 free cores, 20 runs
-Result:   on the test split, means and half the spread over seeds 1 to 5 for DCN-V2, 1 to 3 for DCN,
-          1 and 2 for the others (a run of all 20 has not been made):
+Result:   on the test split, means and half the spread over five seeds:
                              AUC          log loss
-          dcn-v2  0.8972 +- 0.0003  0.3141 +- 0.0005  published 0.8964 0.3160
-          deepfm  0.8964 +- 0.0003  0.3155 +- 0.0001  published 0.8932 0.3202
-          dcn     0.8942 +- 0.0006  0.3194 +- 0.0012  published 0.8935 0.3197
-          dlrm    0.8913 +- 0.0008  0.3213 +- 0.0010
+          dcn-v2  0.8971 +- 0.0005  0.3142 +- 0.0007  published 0.8964 0.3160
+          deepfm  0.8963 +- 0.0004  0.3152 +- 0.0009  published 0.8932 0.3202
+          dcn     0.8946 +- 0.0001  0.3185 +- 0.0004  published 0.8935 0.3197
+          dlrm    0.8915 +- 0.0011  0.3215 +- 0.0018
 
 The protocol is that of the DCN-V2 paper: ratings of 4 and 5 against those of 1 and 2, divided 8:1:1
 at random, and six fields: user, movie, gender, age, occupation and zip code. The paper's own split
