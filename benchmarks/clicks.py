@@ -1,14 +1,14 @@
 """Click logs: rows per CPU second of each node, and its memory, on generated Criteo-shaped files.
 
 Command:  python benchmarks/clicks.py [--rows 5000000] [--files 4] [--nodes data|all] [--hash]
-Time:     about 13 minutes of CPU for the nodes below, and 3 for the files; of these 40 seconds go
+Time:     11 to 13 minutes of CPU for the nodes below, and 3 for the files; of these 40 seconds go
           to the graphs of Transform however few the rows
-Result:   with --rows 5000000 --nodes all --hash on a busy 2-core machine, CPU seconds, rows read
-          per CPU second, and MiB held at most; a node begins with what the one before left (the
-          libraries alone take 0.9 GiB):
-          RankingExampleGen  140.3  35,640  1,208
-          StatisticsGen       64.7  77,244  1,347
-          Transform          260.4  17,284  1,893
+Result:   with --rows 5000000 --nodes all --hash on 2 cores, which had other work beside the last
+          two nodes: CPU seconds, rows read per CPU second, and MiB held at most; a node begins
+          with what the one before left (the libraries alone take 0.9 GiB):
+          RankingExampleGen  114.7  43,600  1,133
+          StatisticsGen       51.6  96,862  1,462
+          Transform          176.3  25,525  1,976
           Trainer            202.1  22,265  3,348  one epoch
           Evaluator          137.2   3,644  3,667  half a million rows, with confidence intervals
           With 400,000 rows the first three took at most 1,066, 1,072 and 1,641 MiB. Beyond that,
