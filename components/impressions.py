@@ -56,7 +56,7 @@ def divided(
       slices: The features to slice by.
       groups: Further features, which metrics need of each row.
     """
-    block = np.uint64(seed_of(extracts[tfma.FEATURES_KEY])).astype(np.int64)
+    block = seed_of(extracts[tfma.FEATURES_KEY])
     by_row = {name: np.ravel(extracts[tfma.FEATURES_KEY][name]) for name in groups}
     labels = next(_arrays(extracts[tfma.LABELS_KEY]))
     size = int(np.flatnonzero(labels >= 0).max(initial=-1)) + 1
@@ -65,7 +65,7 @@ def divided(
         for start in range(0, len(rows), most):
             part = rows[start : start + most]
             found = {key: _taken(extracts[key], part) for key in _BY_ROW if key in extracts}
-            place = {PLACE: np.array([block, part[0]])}
+            place = {PLACE: np.array([block, part[0]], np.uint64)}
             yield {tfma.FEATURES_KEY: {**values, **_taken(by_row, part), **place}, **found}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from components import yardsticks
 from components.means import Mean
 from components.measured import Judged
 from components.measured import Metrics
+from data import hashing
 from data import plain
 from models.serving import SCORES
 
@@ -101,10 +101,10 @@ def seed_of(features: Mapping[str, Any]) -> int:
 
     Scores would not do: their last digits depend on what else is in a batch.
     """
-    digest = hashlib.blake2b(digest_size=8)
+    parts = []
     for name, values in sorted(features.items()):
         flat = np.ravel(values)
         text = flat.dtype == object
-        digest.update(name.encode() + b"\0")
-        digest.update(b"\0".join(flat.tolist()) if text else flat.tobytes())
-    return int.from_bytes(digest.digest(), "little")
+        parts += [name.encode(), b"\0", b"\0".join(flat.tolist()) if text else flat.tobytes()]
+    [seed] = hashing.seeds([b"".join(parts)], b"")
+    return int(seed)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf import text_format
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
@@ -18,7 +17,6 @@ from tfx.utils import proto_utils
 from components import evaluator
 from components import gate
 from data import plain
-from data import schema as schema_lib
 from data.features import FeatureSpec
 from data.features import Scope
 from data.lists import Lists
@@ -26,10 +24,11 @@ from data.transformed import NUMERIC
 from models import serving
 from pipeline.beam import NO_STAGING
 from pipeline.evaluation import EvaluationConfig
+from tests.components.artifacts import examples_in
+from tests.components.artifacts import schema_in
 from tests.samples import SPEC
 from tests.samples import Transformed
 from tests.samples import draw
-from tests.samples import stored
 from tests.samples import transformed_spec
 
 SIZES = (3, 9, 1, 4, 6, 2, 7, 5, 3, 8, 2, 4)
@@ -103,8 +102,8 @@ def judge(
     `options` are those of Beam, `trees` what the node of a yardstick wrote.
     """
     folder.mkdir()
-    examples = _examples(folder / "examples", source)
-    schema = _schema(folder / "schema", source.spec)
+    examples = examples_in(folder / "examples", source.spec, test=source.lists())
+    schema = schema_in(folder / "schema", source.spec)
     inputs = {"examples": [examples], "schema": [schema]}
     inputs["model"] = [_model(folder / "model", publish(Priced(factor)))]
     if baseline is not None:
@@ -130,25 +129,6 @@ def judge(
     assert (folder / "blessing" / "BLESSED").exists() is verdict.blessed
     assert (folder / "blessing" / "NOT_BLESSED").exists() is not verdict.blessed
     return Verdict(evaluation.uri, blessing, verdict)
-
-
-def _examples(folder: Path, source: Source) -> standard_artifacts.Examples:
-    (folder / "Split-test").mkdir(parents=True)
-    with tf.io.TFRecordWriter(str(folder / "Split-test" / "lists.gz"), "GZIP") as writer:
-        for record in stored(source.lists(), source.spec):
-            writer.write(record)
-    artifact = standard_artifacts.Examples()
-    artifact.uri, artifact.split_names = str(folder), json.dumps(["test"])
-    return artifact
-
-
-def _schema(folder: Path, spec: FeatureSpec) -> standard_artifacts.Schema:
-    folder.mkdir()
-    text = text_format.MessageToString(schema_lib.render(spec))
-    (folder / "schema.pbtxt").write_text(text)
-    artifact = standard_artifacts.Schema()
-    artifact.uri = str(folder)
-    return artifact
 
 
 def _model(folder: Path, servable: serving.Exportable) -> standard_artifacts.Model:

@@ -6,31 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tensorflow as tf
-from google.protobuf import text_format
 from tfx.types import standard_artifacts
-from tfx.utils import io_utils
 from tfx.utils import json_utils
 from tfx_bsl.coders import batch_util
 
 from components import batched_transform
 from components import transform
 from data import plain
-from data import schema as schema_lib
 from pipeline.own_code import path_of
+from tests.components.artifacts import examples_in
+from tests.components.artifacts import schema_in
 from tests.samples import SPEC
 from tests.samples import draw
-from tests.samples import stored
-
-
-def write(folder: Path, records: list[bytes]) -> str:
-    """Writes records as ExampleGen does; returns the folder of the artifact."""
-    path = folder / "Split-train" / "data-00000-of-00001.gz"
-    path.parent.mkdir(parents=True)
-    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-        for record in records:
-            writer.write(record)
-    return str(folder)
 
 
 def test_all_batches_of_a_run_are_as_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,12 +30,8 @@ def test_all_batches_of_a_run_are_as_large(tmp_path: Path, monkeypatch: pytest.M
 
     of_library = batch_util.GetBatchElementsKwargs
     monkeypatch.setattr(batch_util, "GetBatchElementsKwargs", known)
-    examples, schema = standard_artifacts.Examples(), standard_artifacts.Schema()
-    examples.uri = write(tmp_path / "examples", stored(draw([3, 5, 4])))
-    examples.split_names = '["train"]'
-    schema.uri = str(tmp_path / "schema")
-    rendered = text_format.MessageToString(schema_lib.render(SPEC))
-    io_utils.write_string_file(f"{schema.uri}/schema.pbtxt", rendered)
+    examples = examples_in(tmp_path / "examples", train=draw([3, 5, 4]))
+    schema = schema_in(tmp_path / "schema")
     graph, cases = standard_artifacts.TransformGraph(), standard_artifacts.Examples()
     graph.uri, cases.uri = str(tmp_path / "graph"), str(tmp_path / "transformed")
     context = batched_transform.Executor.Context([], tmp_dir=str(tmp_path), unique_id="1")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from components import evaluation
@@ -19,11 +18,11 @@ from data.lists import Lists
 from models import trees as trees_lib
 from pipeline.evaluation import EvaluationConfig
 from pipeline.evaluation import Threshold
+from tests.components.artifacts import examples_in
 from tests.components.judged import judge
 from tests.components.judged import lists
 from tests.samples import SPEC
 from tests.samples import draw
-from tests.samples import stored
 
 
 def many(seed: int) -> Lists:
@@ -31,17 +30,6 @@ def many(seed: int) -> Lists:
     found = draw(np.random.default_rng(seed).integers(3, 9, 100).tolist())
     found.values["grade"][:] = np.digitize(found.values["price"], [0.0, 1.0])
     return found
-
-
-def examples_in(folder: Path, **splits: Lists) -> standard_artifacts.Examples:
-    for name, found in splits.items():
-        (folder / f"Split-{name}").mkdir(parents=True)
-        with tf.io.TFRecordWriter(str(folder / f"Split-{name}" / "lists.gz"), "GZIP") as writer:
-            for record in stored(found):
-                writer.write(record)
-    artifact = standard_artifacts.Examples()
-    artifact.uri, artifact.split_names = str(folder), json.dumps(sorted(splits))
-    return artifact
 
 
 @pytest.fixture(scope="module")
